@@ -1,0 +1,68 @@
+// One measurement of one subject: CPU per request at saturation and at two fixed rates, latency, memory.
+import { atRate, type Load, saturate } from './load.ts';
+import { cpuUs, memoryMb } from './process.ts';
+import type { Figures } from './report.ts';
+
+export interface Point {
+  readonly saturated: Figures;
+  readonly at1000: Figures;
+  readonly at2000: Figures;
+  readonly idle: Figures;
+  readonly loaded: Figures;
+}
+
+const none = { cpuUsPerUnit: Number.NaN, rssMb: Number.NaN, pssMb: Number.NaN, p50Ms: Number.NaN, p99Ms: Number.NaN };
+
+/** Measures the processes while `url` is asked for through them. Throws if anything but the right answer came back. */
+export const measure = async (
+  what: string,
+  pids: readonly number[],
+  url: string,
+  host: string,
+  seconds: number,
+): Promise<Point> => {
+  const check = await fetchThrough(url, host);
+  if (check.status !== 200 || check.bytes !== 1024)
+    throw new Error(`${what} answers ${check.status} with ${check.bytes} bytes`);
+  const idle = memoryMb(pids);
+  await saturate(url, host, 2); // warm up: compile, open connections
+  const during = async (load: () => Promise<Load>): Promise<Figures> => {
+    const before = cpuUs(pids);
+    const result = await load();
+    const used = cpuUs(pids) - before;
+    if (result.errors > 0)
+      throw new Error(`${what}: ${result.errors} of ${result.requests} requests failed; the run does not count`);
+    const memory = memoryMb(pids);
+    return {
+      cpuUsPerUnit: used / result.requests,
+      rssMb: memory.rss,
+      pssMb: memory.pss,
+      p50Ms: result.p50Ms,
+      p99Ms: result.p99Ms,
+    };
+  };
+  const saturated = await during(() => saturate(url, host, seconds));
+  const at1000 = await during(() => atRate(url, host, 1000, 20, seconds));
+  const at2000 = await during(() => atRate(url, host, 2000, 20, seconds));
+  const after = memoryMb(pids);
+  return {
+    saturated,
+    at1000,
+    at2000,
+    idle: { ...none, rssMb: idle.rss, pssMb: idle.pss },
+    loaded: { ...none, rssMb: after.rss, pssMb: after.pss },
+  };
+};
+
+const fetchThrough = async (url: string, host: string): Promise<{ status: number; bytes: number }> => {
+  const { request } = await import('node:http');
+  return new Promise((resolve, reject) => {
+    request(url, { headers: { host } }, (response) => {
+      let bytes = 0;
+      response.on('data', (chunk: Buffer) => (bytes += chunk.length));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, bytes }));
+    })
+      .on('error', reject)
+      .end();
+  });
+};

@@ -1,0 +1,116 @@
+import type { Clock } from '@weft/base/clock';
+import type { Probe } from '@weft/model/mesh';
+
+/**
+ * Kubernetes' three probes of a container:
+ * https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
+ * One difference: until something first succeeds it is tried every 200 ms, not only once per period, so that a mesh on
+ * a laptop is up as soon as its programs are.
+ */
+export interface Probes {
+  readonly startup?: Probe;
+  readonly readiness?: Probe;
+  readonly liveness?: Probe;
+}
+
+/** Resolves to '' if the probe succeeds, else to what went wrong. Never rejects. */
+export type Check = (probe: Probe, signal: AbortSignal) => Promise<string>;
+
+export type HealthReport = (event: 'ready' | 'unready' | 'unhealthy', why: string) => void;
+
+const EAGER_PERIOD_MS = 200;
+
+/** Probes until the returned function is called. Without a readiness probe it is ready once it has started. */
+export const watchProbes = (probes: Probes, check: Check, clock: Clock, report: HealthReport): (() => void) => {
+  const stopped = new AbortController();
+  const watch = new ProbeWatch(check, clock, report, stopped.signal);
+  watch.run(probes).catch((error: unknown) => {
+    if (!stopped.signal.aborted) throw error;
+  });
+  return () => stopped.abort(new Error('stopped'));
+};
+
+class ProbeWatch {
+  readonly #check: Check;
+  readonly #clock: Clock;
+  readonly #report: HealthReport;
+  readonly #stopped: AbortSignal;
+
+  constructor(check: Check, clock: Clock, report: HealthReport, stopped: AbortSignal) {
+    this.#check = check;
+    this.#clock = clock;
+    this.#report = (event, why) => {
+      if (!stopped.aborted) report(event, why);
+    };
+    this.#stopped = stopped;
+  }
+
+  async run(probes: Probes): Promise<void> {
+    if (probes.startup && !(await this.#starts(probes.startup))) return;
+    await Promise.all([this.#watchReadiness(probes.readiness), this.#watchLiveness(probes.liveness)]);
+  }
+
+  /** False once it was given up on. */
+  async #starts(probe: Probe): Promise<boolean> {
+    const since = this.#clock.monotonic();
+    const allowedMs = (probe.initialDelaySeconds + probe.failureThreshold * probe.periodSeconds) * 1000;
+    await this.#initialDelay(probe);
+    for (;;) {
+      const failure = await this.#try(probe);
+      if (failure === '') return true;
+      if (this.#clock.monotonic() - since >= allowedMs) {
+        this.#report('unhealthy', `startup probe: ${failure}`);
+        return false;
+      }
+      await this.#pause(EAGER_PERIOD_MS);
+    }
+  }
+
+  async #watchReadiness(probe: Probe | undefined): Promise<void> {
+    if (!probe) return this.#report('ready', '');
+    await this.#initialDelay(probe);
+    let ready = false;
+    let everReady = false;
+    let successes = 0;
+    let failures = 0;
+    for (;;) {
+      const failure = await this.#try(probe);
+      successes = failure === '' ? successes + 1 : 0;
+      failures = failure === '' ? 0 : failures + 1;
+      if (!ready && successes >= probe.successThreshold) {
+        ready = true;
+        everReady = true;
+        this.#report('ready', '');
+      } else if (ready && failures >= probe.failureThreshold) {
+        ready = false;
+        this.#report('unready', `readiness probe: ${failure}`);
+      }
+      await this.#pause(everReady ? probe.periodSeconds * 1000 : EAGER_PERIOD_MS);
+    }
+  }
+
+  async #watchLiveness(probe: Probe | undefined): Promise<void> {
+    if (!probe) return;
+    await this.#initialDelay(probe);
+    for (let failures = 0; ; ) {
+      const failure = await this.#try(probe);
+      failures = failure === '' ? 0 : failures + 1;
+      if (failures >= probe.failureThreshold) return this.#report('unhealthy', `liveness probe: ${failure}`);
+      await this.#pause(probe.periodSeconds * 1000);
+    }
+  }
+
+  async #try(probe: Probe): Promise<string> {
+    const failure = await this.#check(probe, this.#stopped);
+    this.#stopped.throwIfAborted();
+    return failure;
+  }
+
+  #initialDelay(probe: Probe): Promise<void> {
+    return probe.initialDelaySeconds > 0 ? this.#pause(probe.initialDelaySeconds * 1000) : Promise.resolve();
+  }
+
+  #pause(ms: number): Promise<void> {
+    return this.#clock.sleep(ms, this.#stopped);
+  }
+}

@@ -1,0 +1,11 @@
+import { formatPath, type Issue } from './issue.ts';
+
+/** Labels of a selector are exact: a wildcard in one would silently match nothing. */
+export const checkSelector = (labels: Readonly<Record<string, string>> | undefined): Issue[] =>
+  Object.entries(labels ?? {}).flatMap(([key, value]): Issue[] => {
+    const path = ['spec', 'selector', 'matchLabels', key];
+    const problem =
+      key === '' ? 'has an empty key' : /\*/.test(key + value) ? 'has a wildcard; labels match exactly' : '';
+    if (!problem) return [];
+    return [{ error: 'invalidValue', level: 'error', path, message: `${formatPath(path)} ${problem}` }];
+  });

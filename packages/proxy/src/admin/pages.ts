@@ -1,0 +1,116 @@
+import type { Clock } from '@weft/base/clock';
+import type { ProxyBootstrap } from '@weft/base/proxy-bootstrap';
+import type { Credentials } from '@weft/identity/workload-identity';
+import { type LineLog, type LogLevel, logLevels } from '@weft/telemetry/log';
+import type { LiveClusters } from '../cluster-manager.ts';
+import type { ListenerSet } from '../listener-set.ts';
+import type { ConfigSubscription } from '../xds/config-subscription.ts';
+import { type Answer, json, type Page, text } from './admin-server.ts';
+import { certsPage } from './certs-page.ts';
+import { clustersPage } from './clusters-page.ts';
+import { configDumpPage } from './config-dump-page.ts';
+import { prometheusPage, type StatsSource, statsPage } from './stats-page.ts';
+
+export type ServerState = 'LIVE' | 'INITIALIZING' | 'DRAINING';
+
+/** What the pages show, and what they can make happen. */
+export interface AdminView {
+  readonly bootstrap: ProxyBootstrap;
+  readonly clock: Clock;
+  readonly log: LineLog;
+  readonly statistics: StatsSource;
+  readonly clusters: LiveClusters;
+  readonly listeners: ListenerSet;
+  readonly subscription: ConfigSubscription;
+  readonly credentials: () => Credentials | null;
+  readonly state: () => ServerState;
+  /** Monotonic. */
+  readonly startedMs: number;
+  readonly drainListeners: () => void;
+  readonly quit: () => void;
+}
+
+/** Under Envoy's names: https://www.envoyproxy.io/docs/envoy/latest/operations/admin */
+export const adminPages = (view: AdminView): Readonly<Record<string, Page>> => ({
+  '/certs': get('certificates in use', () => certsPage(view.credentials(), view.clock.now())),
+  '/clusters': get('upstream clusters and their hosts', (query) =>
+    clustersPage(view.subscription.current, view.clusters.live, query),
+  ),
+  '/config_dump': get('the configuration as received over xDS', (query) =>
+    configDumpPage(view.subscription, view.credentials(), query),
+  ),
+  '/drain_listeners': post('stop listening, let connections finish', () => {
+    view.drainListeners();
+    return text('OK\n');
+  }),
+  '/healthz/ready': readyPage(view.state),
+  '/listeners': get('listeners', (query) => listenersPage(view.listeners, query)),
+  '/logging': post('the log level; ?level=debug|info|warning|error sets it', (query) => loggingPage(view.log, query)),
+  '/memory': get('memory of the process', memoryPage),
+  '/quitquitquit': post('drain and exit', () => {
+    view.quit();
+    return text('OK\n');
+  }),
+  '/ready': get('LIVE once requests can be served', () =>
+    text(`${view.state()}\n`, view.state() === 'LIVE' ? 200 : 503),
+  ),
+  '/server_info': get('version, state and node', () => serverInfoPage(view)),
+  '/stats': get('metrics as text', (query) => statsPage(view.statistics, query)),
+  '/stats/prometheus': metricsPage(view.statistics),
+});
+
+export const readyPage = (state: () => ServerState): Page =>
+  get('200 once requests can be served', () => (state() === 'LIVE' ? text('') : text(`${state()}\n`, 503)));
+
+export const metricsPage = (statistics: StatsSource): Page =>
+  get('metrics in Prometheus’ format', (query) => prometheusPage(statistics, query));
+
+const get = (help: string, answer: Page['answer']): Page => ({ method: 'GET', help, answer });
+const post = (help: string, answer: Page['answer']): Page => ({ method: 'POST', help, answer });
+
+const listenersPage = (listeners: ListenerSet, query: URLSearchParams): Answer => {
+  const all = [...listeners.states].map(([name, { config, state }]) => ({ name, config, state: state.kind }));
+  if (query.get('format') !== 'json')
+    return text(all.map(({ name, config }) => `${name}::${config.address}:${config.port}\n`).join(''));
+  return json({
+    listener_statuses: all.map(({ name, config, state }) => ({
+      name,
+      local_address: { socket_address: { address: config.address, port_value: config.port } },
+      state,
+    })),
+  });
+};
+
+const loggingPage = (log: LineLog, query: URLSearchParams): Answer => {
+  const level = query.get('level');
+  if (level === null) return text(`active loggers:\n  weft: ${log.level}\n`);
+  if (!logLevels.includes(level as LogLevel)) return text(`unknown level; use one of ${logLevels.join(', ')}\n`, 400);
+  log.level = level as LogLevel;
+  return text(`active loggers:\n  weft: ${level}\n`);
+};
+
+/** Envoy's names for V8's: allocated what is used, heap_size what V8 has taken, total_physical_bytes resident. */
+const memoryPage = (): Answer => {
+  const { rss, heapTotal, heapUsed, external, arrayBuffers } = process.memoryUsage();
+  return json({
+    allocated: String(heapUsed),
+    heap_size: String(heapTotal),
+    external: String(external),
+    array_buffers: String(arrayBuffers),
+    total_physical_bytes: String(rss),
+  });
+};
+
+const serverInfoPage = ({ bootstrap, clock, startedMs, state, subscription }: AdminView): Answer => {
+  const uptime = `${Math.floor((clock.monotonic() - startedMs) / 1000)}s`;
+  return json({
+    version: `weft/node ${process.versions.node}`,
+    state: state(),
+    hot_restart_version: 'disabled',
+    uptime_current_epoch: uptime,
+    uptime_all_epochs: uptime,
+    node: bootstrap.node,
+    control_plane: { address: bootstrap.discoveryAddress, ...subscription.state },
+    refused: subscription.refusals,
+  });
+};

@@ -1,0 +1,39 @@
+import { systemClock } from '@weft/base/clock';
+import { CertificateAuthority, createRoot } from '@weft/identity/authority';
+import { readCsr } from '@weft/identity/csr';
+import { createKeyAndCsr } from '@weft/identity/key-and-csr';
+import type { TlsContextConfig } from '@weft/traffic/runtime-config';
+import { WorkloadTlsStore } from '../tls-store.ts';
+
+const TRUST_DOMAIN = 'cluster.local';
+
+/** A mesh's authority, and TLS stores of workloads it certified. */
+export class TestMesh {
+  readonly root = createRoot({ trustDomain: TRUST_DOMAIN, clock: systemClock });
+  readonly #authority = new CertificateAuthority(this.root, systemClock);
+
+  store(name: string): WorkloadTlsStore {
+    const store = new WorkloadTlsStore(TRUST_DOMAIN);
+    store.use(this.credentials(name));
+    return store;
+  }
+
+  credentials(name: string, ttlMs = 3_600_000): { chainPem: string; privateKeyPem: string; bundle: { pem: string } } {
+    const spiffeId = spiffe(name);
+    const { privateKeyPem, csrPem } = createKeyAndCsr(spiffeId);
+    const chainPem = this.#authority.issue({ spki: readCsr(csrPem).spki, spiffeId, ttlMs });
+    return { chainPem, privateKeyPem, bundle: { pem: this.root.certificatePem } };
+  }
+}
+
+export const spiffe = (name: string): string => `spiffe://${TRUST_DOMAIN}/ns/default/sa/${name}`;
+
+export const tlsConfig = (over: Partial<TlsContextConfig> = {}): TlsContextConfig => ({
+  certificateSecret: 'default',
+  validationSecret: 'ROOTCA',
+  requireClientCertificate: true,
+  peerSans: [],
+  alpn: ['istio'],
+  sni: 'outbound_.80_._.b.default.svc.cluster.local',
+  ...over,
+});

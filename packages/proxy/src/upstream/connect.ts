@@ -1,0 +1,131 @@
+import { connect as netConnect, type OnReadOpts, type Socket } from 'node:net';
+import { connect as tlsConnect, type TLSSocket } from 'node:tls';
+import type { ClusterConfig } from '@weft/traffic/runtime-config';
+import type { ClientTls, Host } from '../context.ts';
+import { readBuffer } from '../shared-read-buffer.ts';
+import { peerOf } from '../tls/peer.ts';
+
+/**
+ * A TLS session to resume, and the names of the server it was made with: a resumed handshake shows no certificate, but
+ * only who has the session's keys can take part in it.
+ */
+export interface TlsSession {
+  readonly ticket: Buffer;
+  readonly uriSans: readonly string[];
+  /** When the server's certificate ends, wall clock: the session is not to be resumed after that. */
+  readonly notAfterMs: number;
+}
+
+/** Hears how a connection that is being made, and then used, fares. Each of the first two is called at most once. */
+export interface ConnectionEvents {
+  /** `principal`: the server's SPIFFE id, empty without mTLS. Bytes may come from now on. */
+  onConnected(principal: string): void;
+  onBytes(buffer: Buffer, start: number, end: number): void;
+  /** Something for the next connection to the same server to resume. */
+  onSession(session: TlsSession): void;
+  /** The other side will send no more. */
+  onEof(): void;
+  onDrain(): void;
+  /** The last call. `error` is null if nothing was wrong but the end. */
+  onClosed(error: Error | null): void;
+}
+
+/** Starts connecting; TLS if `tls` is given, with `session` to resume if there is one. */
+export const connectUpstream = (
+  host: Host,
+  tls: ClientTls | null,
+  session: TlsSession | undefined,
+  events: ConnectionEvents,
+): Socket => {
+  const socket = tls === null ? connectPlain(host, events) : connectTls(host, tls, session, events);
+  let failure: Error | null = null;
+  socket.on('error', (error) => {
+    failure = error;
+  });
+  socket.on('end', () => events.onEof());
+  socket.on('drain', () => events.onDrain());
+  socket.on('close', () => events.onClosed(failure));
+  return socket;
+};
+
+const intoSharedBuffer = (events: ConnectionEvents): OnReadOpts => ({
+  buffer: readBuffer,
+  callback: (length) => {
+    events.onBytes(readBuffer, 0, length);
+    return true;
+  },
+});
+
+const connectPlain = (host: Host, events: ConnectionEvents): Socket => {
+  const socket = netConnect({
+    host: host.address,
+    port: host.port,
+    ...(host.lookup !== null && { lookup: host.lookup }),
+    noDelay: true,
+    allowHalfOpen: true,
+    onread: intoSharedBuffer(events),
+  });
+  socket.on('connect', () => events.onConnected(''));
+  return socket;
+};
+
+/** Node takes these here as `net.connect` does; its types do not know. */
+const netOptions = (events: ConnectionEvents): { allowHalfOpen: true; onread: OnReadOpts } => ({
+  allowHalfOpen: true,
+  onread: intoSharedBuffer(events),
+});
+
+const connectTls = (
+  host: Host,
+  tls: ClientTls,
+  session: TlsSession | undefined,
+  events: ConnectionEvents,
+): TLSSocket => {
+  const { sni, alpn } = host.tls ?? { sni: '', alpn: [] };
+  const socket = tlsConnect({
+    host: host.address,
+    port: host.port,
+    ...(host.lookup !== null && { lookup: host.lookup }),
+    secureContext: tls.secureContext,
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: [...alpn],
+    ...(sni && { servername: sni }),
+    session: session?.ticket,
+    // Who the server is, its URI SAN says (below), not a DNS name.
+    checkServerIdentity: () => undefined,
+    ...netOptions(events),
+  });
+  socket.setNoDelay(true);
+  let uriSans: readonly string[] = [];
+  let notAfterMs = 0;
+  socket.on('session', (ticket: Buffer) => events.onSession({ ticket, uriSans, notAfterMs }));
+  socket.on('secureConnect', () => {
+    const resumed = session !== undefined && socket.isSessionReused();
+    const peer = resumed ? session : peerOf(socket);
+    uriSans = peer?.uriSans ?? [];
+    notAfterMs = peer?.notAfterMs ?? 0;
+    const principal = tls.verifyPeer(uriSans);
+    if (!socket.authorized || principal === '') {
+      socket.destroy(new Error('TLS_error:|certificate verify failed: SAN matcher'));
+      return;
+    }
+    events.onConnected(principal);
+  });
+  return socket;
+};
+
+/** Linux's own, where the configuration leaves a number out. */
+const KEEPALIVE_TIME_MS = 7_200_000;
+const KEEPALIVE_INTERVAL_MS = 75_000;
+const KEEPALIVE_PROBES = 9;
+
+/** TCP keep-alive of a connection that is made. */
+export const keepAlive = (socket: Socket, config: NonNullable<ClusterConfig['tcpKeepalive']>): void => {
+  const { timeMs, intervalMs, probes } = config;
+  socket.setKeepAlive(
+    true,
+    timeMs || KEEPALIVE_TIME_MS,
+    intervalMs || KEEPALIVE_INTERVAL_MS,
+    probes || KEEPALIVE_PROBES,
+  );
+};

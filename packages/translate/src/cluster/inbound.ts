@@ -1,0 +1,47 @@
+import type { Mesh, Pod } from '@weft/model/mesh';
+import { servicesOfPod } from '@weft/model/pods-of-service';
+import { proxyPorts } from '@weft/model/proxy-ports';
+import type { Cluster } from '@weft/xds-api/gen/envoy/config/cluster/v3';
+import { remember } from '../memo.ts';
+import { inboundCluster, TUNNEL_CLUSTER } from '../names.ts';
+import { targetPortOf } from '../service-port.ts';
+
+/**
+ * The application itself, on 127.0.0.1, at the port where it really listens. Its metadata names the services that lead
+ * there, as Istio's does: what the called side reports is labelled with the first.
+ */
+export const inboundClusterOf = (mesh: Mesh, pod: Pod, port: number): Cluster => {
+  const services = servicesOfPod(mesh, pod).filter((s) => s.ports.some((p) => targetPortOf(p, pod) === port));
+  return remember(pod, `inbound cluster ${port}`, services, () => ({
+    ...toAddress(inboundCluster(port), '127.0.0.1', pod.appPorts[port] ?? port),
+    metadata: {
+      filterMetadata: { istio: { services: services.map(({ host, name, namespace }) => ({ host, name, namespace })) } },
+    },
+  }));
+};
+
+/** Back into the proxy's own outbound listener: what a CONNECT tunnel to an HTTP service holds is routed as HTTP. */
+export const tunnelCluster = (pod: Pod, bindAddress: string): Cluster =>
+  remember(pod, `tunnel ${bindAddress}`, [], () => toAddress(TUNNEL_CLUSTER, bindAddress, proxyPorts.outbound));
+
+/** A cluster of one fixed address, without limits of its own. */
+const toAddress = (name: string, address: string, portValue: number): Cluster => ({
+  name,
+  type: 'STATIC',
+  connectTimeout: '10s',
+  loadAssignment: {
+    clusterName: name,
+    endpoints: [{ lbEndpoints: [{ endpoint: { address: { socketAddress: { address, portValue } } } }] }],
+  },
+  circuitBreakers: {
+    thresholds: [
+      {
+        maxConnections: 0xffffffff,
+        maxPendingRequests: 0xffffffff,
+        maxRequests: 0xffffffff,
+        maxRetries: 0xffffffff,
+        trackRemaining: true,
+      },
+    ],
+  },
+});

@@ -1,0 +1,185 @@
+import { parseDurationMs, protoDuration } from '@weft/base/duration';
+import { destinationRuleFor } from '@weft/model/destination-rule-for';
+import type { DestinationRule, Subset } from '@weft/model/kinds/destination-rule';
+import type { ConnectionPoolSettings, TrafficPolicy } from '@weft/model/kinds/traffic-policy';
+import type { Mesh, MeshObject, Service, ServicePort } from '@weft/model/mesh';
+import { servicesVisibleTo } from '@weft/model/visibility';
+import type {
+  CircuitBreakers,
+  Cluster,
+  Cluster_LbPolicy,
+  Cluster_SlowStartConfig,
+} from '@weft/xds-api/gen/envoy/config/cluster/v3';
+import type { HttpProtocolOptions } from '@weft/xds-api/gen/envoy/extensions/upstreams/http/v3';
+import type { Any } from '@weft/xds-api/well-known';
+import { oncePerMesh, remember } from '../memo.ts';
+import { outboundCluster } from '../names.ts';
+import { serviceIdentities } from '../service-identities.ts';
+import { isHttp } from '../service-port.ts';
+import { any } from '../typed.ts';
+import { outlierDetection } from './outlier-detection.ts';
+import { retryBudget } from './retry-budget.ts';
+import { type EffectivePolicy, effectivePolicy } from './traffic-policy.ts';
+import { transportSecurity } from './transport-security.ts';
+
+/** One cluster to be, and what it is made of. */
+export interface OutboundTarget {
+  readonly service: Service;
+  readonly port: ServicePort;
+  readonly subset: Subset | undefined;
+  readonly rule: MeshObject<DestinationRule> | undefined;
+  readonly name: string;
+}
+
+/** Every port and subset of every service that a namespace sees. The same list for all of its proxies. */
+export const outboundTargets = (mesh: Mesh, namespace: string): readonly OutboundTarget[] =>
+  oncePerMesh(mesh, `outbound targets ${namespace}`, () =>
+    servicesVisibleTo(mesh, namespace).flatMap((service) => {
+      const rule = destinationRuleFor(mesh, service.host, namespace);
+      const named = new Map((rule?.spec.subsets ?? []).map((subset) => [subset.name, subset]));
+      const subsets = [undefined, ...named.values()];
+      return service.ports
+        .filter((port) => port.protocol !== 'udp')
+        .flatMap((port) =>
+          subsets.map((subset) => ({
+            service,
+            port,
+            subset,
+            rule,
+            name: outboundCluster(port.port, subset?.name ?? '', service.host),
+          })),
+        );
+    }),
+  );
+
+export const outboundClusterOf = (mesh: Mesh, target: OutboundTarget): Cluster => {
+  const { service, rule, name } = target;
+  const identities = serviceIdentities(mesh, service);
+  const deps = [service, mesh.trustDomain, identities.join()];
+  return remember(rule ?? service, `cluster ${name}`, deps, () => build(mesh, target, identities));
+};
+
+const build = (mesh: Mesh, target: OutboundTarget, identities: readonly string[]): Cluster => {
+  const { service, port, subset, rule, name } = target;
+  const policy = effectivePolicy(rule?.spec, subset, port.port);
+  const connectTimeout = policy.connectionPool?.tcp?.connectTimeout;
+  return {
+    name,
+    type: 'EDS',
+    edsClusterConfig: {
+      edsConfig: { ads: {}, initialFetchTimeout: '0s', resourceApiVersion: 'V3' },
+      serviceName: name,
+    },
+    connectTimeout: connectTimeout === undefined ? '10s' : protoDuration(parseDurationMs(connectTimeout) ?? 0),
+    lbPolicy: loadBalancerOf(policy),
+    ...slowStart(policy),
+    circuitBreakers: circuitBreakersOf(
+      policy.connectionPool,
+      isHttp(port.protocol),
+      subset?.trafficPolicy?.retryBudget ?? rule?.spec.trafficPolicy?.retryBudget,
+    ),
+    ...outlierDetection(policy.outlierDetection),
+    ...(isHttp(port.protocol) && httpOptions(policy.connectionPool)),
+    ...keepalive(policy.connectionPool),
+    ...transportSecurity(mesh, target, policy.tls, identities),
+    metadata: {
+      filterMetadata: {
+        istio: {
+          services: [{ host: service.host, name: service.name, namespace: service.namespace }],
+          ...(subset && { subset: subset.name }),
+        },
+      },
+    },
+  };
+};
+
+/** Policies that are not there yet fall back to Istio's default; the model has said so. */
+const loadBalancerOf = ({ loadBalancer }: EffectivePolicy): Cluster_LbPolicy => {
+  switch (loadBalancer?.simple) {
+    case 'ROUND_ROBIN':
+      return 'ROUND_ROBIN';
+    case 'RANDOM':
+      return 'RANDOM';
+    default:
+      return 'LEAST_REQUEST';
+  }
+};
+
+/** A new endpoint gets its share little by little. Envoy knows it for two balancers only. */
+const slowStart = ({ loadBalancer }: EffectivePolicy): Pick<Cluster, 'roundRobinLbConfig' | 'leastRequestLbConfig'> => {
+  const { simple, warmup, warmupDurationSecs } = loadBalancer ?? {};
+  const window = warmup?.duration ?? warmupDurationSecs;
+  if (window === undefined || simple === 'RANDOM') return {};
+  const slowStartConfig: Cluster_SlowStartConfig = {
+    slowStartWindow: protoDuration(parseDurationMs(window) ?? 0),
+    ...(warmup?.aggression !== undefined && {
+      aggression: { defaultValue: warmup.aggression, runtimeKey: 'weft.slow_start_aggression' },
+    }),
+    minWeightPercent: { value: warmup?.minimumPercent ?? 10 },
+  };
+  return simple === 'ROUND_ROBIN'
+    ? { roundRobinLbConfig: { slowStartConfig } }
+    : { leastRequestLbConfig: { slowStartConfig } };
+};
+
+const UNLIMITED = 0xffffffff;
+
+/**
+ * Istio lifts Envoy's limits (1024 connections, 3 retries), which few users know of, unless asked for. A limit of 0 is
+ * one that is left out: proto3 knows no difference.
+ */
+const circuitBreakersOf = (
+  pool: ConnectionPoolSettings | undefined,
+  http: boolean,
+  budget: TrafficPolicy['retryBudget'],
+): CircuitBreakers => ({
+  thresholds: [
+    {
+      maxConnections: pool?.tcp?.maxConnections || UNLIMITED,
+      maxPendingRequests: pool?.http?.http1MaxPendingRequests || UNLIMITED,
+      maxRequests: pool?.http?.http2MaxRequests || UNLIMITED,
+      maxRetries: pool?.http?.maxRetries || UNLIMITED,
+      ...(http && retryBudget(budget, pool?.http?.maxRetries)),
+      trackRemaining: true,
+    },
+  ],
+});
+
+const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+
+const httpOptions = (
+  pool: ConnectionPoolSettings | undefined,
+): { typedExtensionProtocolOptions?: Record<string, Any> } => {
+  const { maxRequestsPerConnection, idleTimeout } = pool?.http ?? {};
+  const maxConnectionDuration = pool?.tcp?.maxConnectionDuration;
+  if (!maxRequestsPerConnection && idleTimeout === undefined && maxConnectionDuration === undefined) return {};
+  return {
+    typedExtensionProtocolOptions: {
+      [HTTP_OPTIONS]: any(HTTP_OPTIONS, {
+        commonHttpProtocolOptions: {
+          ...(idleTimeout !== undefined && { idleTimeout: protoDuration(parseDurationMs(idleTimeout) ?? 0) }),
+          ...(maxConnectionDuration !== undefined && {
+            maxConnectionDuration: protoDuration(parseDurationMs(maxConnectionDuration) ?? 0),
+          }),
+          ...(maxRequestsPerConnection && { maxRequestsPerConnection }),
+        },
+        explicitHttpConfig: { httpProtocolOptions: {} },
+      } satisfies HttpProtocolOptions),
+    },
+  };
+};
+
+const keepalive = (pool: ConnectionPoolSettings | undefined): Pick<Cluster, 'upstreamConnectionOptions'> => {
+  const settings = pool?.tcp?.tcpKeepalive;
+  if (!settings) return {};
+  const seconds = (text: string): number => Math.max(1, Math.round((parseDurationMs(text) ?? 0) / 1000));
+  return {
+    upstreamConnectionOptions: {
+      tcpKeepalive: {
+        ...(settings.probes && { keepaliveProbes: settings.probes }),
+        ...(settings.time !== undefined && { keepaliveTime: seconds(settings.time) }),
+        ...(settings.interval !== undefined && { keepaliveInterval: seconds(settings.interval) }),
+      },
+    },
+  };
+};

@@ -1,0 +1,91 @@
+import { destinationRuleFor } from '@weft/model/destination-rule-for';
+import type { Mesh, Pod, Service, ServicePort } from '@weft/model/mesh';
+import { proxyPorts, tcpListenerPorts } from '@weft/model/proxy-ports';
+import { isVisible } from '@weft/model/visibility';
+import type { Listener } from '@weft/xds-api/gen/envoy/config/listener/v3';
+import type { HttpFilter } from '@weft/xds-api/gen/envoy/extensions/filters/network/http_connection_manager/v3';
+import { effectivePolicy } from '../cluster/traffic-policy.ts';
+import { oncePerMesh, remember } from '../memo.ts';
+import { HTTP_PROXY_ROUTES, listenerName, outboundCluster } from '../names.ts';
+import { outsideFilters } from '../outside.ts';
+import type { ProxyNode } from '../proxy-node.ts';
+import { CORS_FILTER, CORS_TYPE } from '../route/cors.ts';
+import { FAULT_FILTER, FAULT_TYPE } from '../route/fault.ts';
+import { tracingDeps } from '../tracing/collector.ts';
+import { extension } from '../typed.ts';
+import { httpConnectionManager } from './http-connection-manager.ts';
+import { sendPeerMetadata } from './envoy-headers.ts';
+import { tcpProxy } from './tcp-proxy.ts';
+
+/** The HTTP proxy of a pod's applications: absolute-form, origin-form and CONNECT. */
+export const httpProxyListener = (mesh: Mesh, { pod, bindAddress, dataPlane }: ProxyNode): Listener =>
+  remember(
+    pod,
+    `outbound ${bindAddress} ${dataPlane}`,
+    [mesh.domainSuffix, mesh.meshConfig.outboundTrafficPolicy, ...tracingDeps(mesh, pod)],
+    () => ({
+      ...bound(bindAddress, proxyPorts.outbound),
+      filterChains: [
+        {
+          filters: [
+            httpConnectionManager(
+              mesh,
+              pod,
+              {
+                statPrefix: 'outbound_http_proxy',
+                rds: {
+                  configSource: { ads: {}, initialFetchTimeout: '0s', resourceApiVersion: 'V3' },
+                  routeConfigName: HTTP_PROXY_ROUTES,
+                },
+                forwardClientCertDetails: 'SANITIZE',
+                upgradeConfigs: [{ upgradeType: 'websocket' }, { upgradeType: 'CONNECT' }],
+              },
+              [...(dataPlane === 'envoy' ? [sendPeerMetadata(mesh, pod)] : []), ...byRoute, ...outsideFilters(mesh)],
+            ),
+          ],
+        },
+      ],
+    }),
+  );
+
+/** What routes may ask for, in Istio's order. They do nothing where a route does not configure them. */
+const byRoute: readonly HttpFilter[] = [extension(FAULT_FILTER, FAULT_TYPE, {}), extension(CORS_FILTER, CORS_TYPE, {})];
+
+/** One listener for each port of a TCP service that the pod sees. `taken`: ports that inbound listeners have. */
+export const tcpListeners = (mesh: Mesh, { pod, bindAddress }: ProxyNode, taken: ReadonlySet<number>): Listener[] =>
+  [...oncePerMesh(mesh, 'tcp listeners', () => tcpListenerPorts(mesh)).values()]
+    .filter(
+      ({ service, listen }) => isVisible(service.exportTo, service.namespace, pod.namespace) && !taken.has(listen),
+    )
+    .map(({ service, port, listen }) => tcpListener(mesh, pod, bindAddress, service, port, listen));
+
+const tcpListener = (
+  mesh: Mesh,
+  pod: Pod,
+  address: string,
+  service: Service,
+  port: ServicePort,
+  listen: number,
+): Listener => {
+  const rule = destinationRuleFor(mesh, service.host, pod.namespace);
+  return remember(pod, `outbound tcp ${address}:${listen}`, [service.host, port.port, mesh.meshConfig, rule], () => ({
+    ...bound(address, listen),
+    filterChains: [
+      {
+        filters: [
+          tcpProxy(
+            mesh,
+            outboundCluster(port.port, '', service.host),
+            effectivePolicy(rule?.spec, undefined, port.port).connectionPool?.tcp,
+          ),
+        ],
+      },
+    ],
+  }));
+};
+
+const bound = (address: string, portValue: number): Listener => ({
+  name: listenerName(address, portValue),
+  address: { socketAddress: { address, portValue } },
+  trafficDirection: 'OUTBOUND',
+});

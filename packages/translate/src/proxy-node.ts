@@ -1,0 +1,10 @@
+import type { Pod } from '@weft/model/mesh';
+
+/** A proxy to make resources for. */
+export interface ProxyNode {
+  readonly pod: Pod;
+  /** Envoy gets as filters what our proxy does by itself. */
+  readonly dataPlane: 'weft' | 'envoy';
+  /** Where its listeners bind: the pod's address, unless it has none of its own. */
+  readonly bindAddress: string;
+}

@@ -1,0 +1,73 @@
+import type { ConfigSource, TransportSocket } from '@weft/xds-api/gen/envoy/config/core/v3';
+import type {
+  CommonTlsContext,
+  DownstreamTlsContext,
+  SdsSecretConfig,
+  UpstreamTlsContext,
+} from '@weft/xds-api/gen/envoy/extensions/transport_sockets/tls/v3';
+import type { StringMatcher } from '@weft/xds-api/gen/envoy/type/matcher/v3';
+import { extension } from './typed.ts';
+
+/** SDS names: the workload's own certificate, and the mesh's roots. */
+export const CERTIFICATE_SECRET = 'default';
+export const ROOT_SECRET = 'ROOTCA';
+
+/** The cluster of Envoy's bootstrap where `weft agent` serves secrets; the control plane has none. */
+const SDS_CLUSTER = 'sds-grpc';
+
+/** What sidecars offer to each other, and what tells their connections from an application's own TLS. */
+export const MESH_ALPN = 'istio';
+
+/** As `MESH_ALPN`, with what Istio's own sidecars offer. */
+export const MESH_ALPNS: readonly string[] = [
+  MESH_ALPN,
+  'istio-peer-exchange',
+  'istio-http/1.0',
+  'istio-http/1.1',
+  'istio-h2',
+];
+
+const sds = (name: string): SdsSecretConfig => ({ name, sdsConfig });
+
+const sdsConfig: ConfigSource = {
+  apiConfigSource: {
+    apiType: 'GRPC',
+    transportApiVersion: 'V3',
+    grpcServices: [{ envoyGrpc: { clusterName: SDS_CLUSTER } }],
+    setNodeOnFirstMessageOnly: true,
+  },
+  initialFetchTimeout: '0s',
+  resourceApiVersion: 'V3',
+};
+
+const mutualTls = (peers: readonly StringMatcher[]): CommonTlsContext => ({
+  tlsParams: { tlsMinimumProtocolVersion: 'TLSv1_2', tlsMaximumProtocolVersion: 'TLSv1_3' },
+  alpnProtocols: [MESH_ALPN],
+  tlsCertificateSdsSecretConfigs: [sds(CERTIFICATE_SECRET)],
+  combinedValidationContext: {
+    defaultValidationContext: { matchTypedSubjectAltNames: peers.map((matcher) => ({ sanType: 'URI', matcher })) },
+    validationContextSdsSecretConfig: sds(ROOT_SECRET),
+  },
+});
+
+const TLS = 'envoy.extensions.transport_sockets.tls.v3';
+
+/** Mutual TLS that takes any workload of the trust domain. */
+export const meshServerTls = (trustDomain: string): TransportSocket =>
+  extension('envoy.transport_sockets.tls', `${TLS}.DownstreamTlsContext`, {
+    commonTlsContext: mutualTls([{ prefix: `spiffe://${trustDomain}/` }]),
+    requireClientCertificate: true,
+  } satisfies DownstreamTlsContext);
+
+/** Mutual TLS with a peer that must be one of `peers`. */
+export const meshClientTls = (sni: string, peers: readonly StringMatcher[]): TransportSocket =>
+  extension('envoy.transport_sockets.tls', `${TLS}.UpstreamTlsContext`, {
+    commonTlsContext: mutualTls(peers),
+    sni,
+  } satisfies UpstreamTlsContext);
+
+export const plaintext: TransportSocket = extension(
+  'envoy.transport_sockets.raw_buffer',
+  'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
+  {},
+);

@@ -1,0 +1,182 @@
+// Writes packages/xds-api/src/gen from Envoy's descriptors:
+//   node tools/xds-gen/generate.ts ENVOY.fds
+// Two things per proto package: TypeScript types of the messages in their proto3 JSON form (erased at run time), and
+// one table of fields per message, a line of text that the codec in @weft/xds parses the first time it is needed.
+// Only what the roots below reach is written. Why this and not protobuf-es: docs/decisions/0002-xds-codec.md.
+import {
+  createFileRegistry,
+  type DescEnum,
+  type DescField,
+  type DescMessage,
+  fromBinary,
+  ScalarType,
+} from '@bufbuild/protobuf';
+import { FeatureSet_FieldPresence, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { EXTRA_MESSAGES } from './extra-messages.ts';
+import { ROOTS } from './roots.ts';
+
+const [source] = process.argv.slice(2);
+if (!source) throw new Error('usage: generate.ts ENVOY.fds (made by descriptors.sh)');
+const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(source)));
+const out = join(import.meta.dirname, '../../packages/xds-api/src/gen');
+
+/** Well-known types have a JSON form of their own, so neither table nor type is written for them. */
+const WELL_KNOWN: Record<string, string> = {
+  'google.protobuf.Any': 'Any',
+  'google.protobuf.Duration': 'string',
+  'google.protobuf.Timestamp': 'string',
+  'google.protobuf.Struct': 'Json',
+  'google.protobuf.Value': 'unknown',
+  'google.protobuf.ListValue': 'unknown[]',
+  'google.protobuf.Empty': 'Record<string, never>',
+  'google.protobuf.FieldMask': 'string',
+  'google.protobuf.BoolValue': 'boolean',
+  'google.protobuf.StringValue': 'string',
+  'google.protobuf.BytesValue': 'string',
+  'google.protobuf.DoubleValue': 'number',
+  'google.protobuf.FloatValue': 'number',
+  'google.protobuf.Int32Value': 'number',
+  'google.protobuf.UInt32Value': 'number',
+  'google.protobuf.Int64Value': 'number | string',
+  'google.protobuf.UInt64Value': 'number | string',
+};
+
+const SCALAR_CODE: Record<ScalarType, string> = {
+  [ScalarType.DOUBLE]: 'double',
+  [ScalarType.FLOAT]: 'float',
+  [ScalarType.INT64]: 'int64',
+  [ScalarType.UINT64]: 'uint64',
+  [ScalarType.INT32]: 'int32',
+  [ScalarType.FIXED64]: 'fixed64',
+  [ScalarType.FIXED32]: 'fixed32',
+  [ScalarType.BOOL]: 'bool',
+  [ScalarType.STRING]: 'string',
+  [ScalarType.BYTES]: 'bytes',
+  [ScalarType.UINT32]: 'uint32',
+  [ScalarType.SFIXED32]: 'sfixed32',
+  [ScalarType.SFIXED64]: 'sfixed64',
+  [ScalarType.SINT32]: 'sint32',
+  [ScalarType.SINT64]: 'sint64',
+};
+const scalarType = (s: ScalarType): string => {
+  const code = SCALAR_CODE[s];
+  if (code === 'bool') return 'boolean';
+  if (code === 'string' || code === 'bytes') return 'string';
+  return code.endsWith('64') ? 'number | string' : 'number';
+};
+
+const messages = new Map<string, DescMessage>();
+const enums = new Map<string, DescEnum>();
+const visit = (m: DescMessage): void => {
+  if (messages.has(m.typeName) || WELL_KNOWN[m.typeName]) return;
+  messages.set(m.typeName, m);
+  for (const f of m.fields) {
+    if (f.message) visit(f.message);
+    if (f.enum) enums.set(f.enum.typeName, f.enum);
+  }
+};
+for (const root of ROOTS) {
+  const m = registry.getMessage(root);
+  if (!m) throw new Error(`no message ${root} in ${source}`);
+  visit(m);
+}
+
+/**
+ * `number name type`: a type starts with `*` if repeated, `%KEY:` if a map, `=` if an enum, and ends with `!ONEOF` if it
+ * is a member of that oneof, else with `?` if its presence is explicit. `|` parts the fields of a message.
+ */
+const fieldLine = (f: DescField): string => {
+  const of = (d: { scalar?: ScalarType; enum?: DescEnum; message?: DescMessage }): string =>
+    d.message ? d.message.typeName : d.enum ? `=${d.enum.typeName}` : SCALAR_CODE[d.scalar as ScalarType];
+  if (f.fieldKind === 'list') return `${f.number} ${f.jsonName} *${of(f)}`;
+  if (f.fieldKind === 'map') return `${f.number} ${f.jsonName} %${SCALAR_CODE[f.mapKey]}:${of(f)}`;
+  const optional = f.fieldKind !== 'message' && f.presence === FeatureSet_FieldPresence.EXPLICIT ? '?' : '';
+  const explicit = f.oneof ? `!${f.oneof.name}` : optional;
+  return `${f.number} ${f.jsonName} ${of(f)}${explicit}`;
+};
+
+const packageOf = (d: DescMessage | DescEnum): string => d.file.proto.package;
+const localName = (d: DescMessage | DescEnum): string => d.typeName.slice(packageOf(d).length + 1).replaceAll('.', '_');
+const pathOf = (pkg: string): string => `${pkg.replaceAll('.', '/')}.ts`;
+const byPackage = new Map<string, { messages: DescMessage[]; enums: DescEnum[] }>();
+const bucket = (pkg: string) => {
+  let b = byPackage.get(pkg);
+  if (!b) byPackage.set(pkg, (b = { messages: [], enums: [] }));
+  return b;
+};
+for (const m of messages.values()) bucket(packageOf(m)).messages.push(m);
+for (const e of enums.values()) bucket(packageOf(e)).enums.push(e);
+
+rmSync(out, { recursive: true, force: true });
+const HEADER = '// Generated by tools/xds-gen/generate.ts from the descriptors of Envoy 1.40. Do not edit.\n';
+for (const [pkg, { messages: ms, enums: es }] of byPackage) {
+  const imports = new Map<string, Set<string>>();
+  let wellKnown = new Set<string>();
+  const typeName = (d: DescMessage | DescEnum): string => {
+    const known = WELL_KNOWN[d.typeName];
+    if (known) {
+      if (known === 'Any' || known === 'Json') wellKnown.add(known);
+      return known;
+    }
+    const other = packageOf(d);
+    if (other === pkg) return localName(d);
+    const alias = other.replace(/^envoy\./, '').replaceAll('.', '_');
+    (imports.get(other) ?? imports.set(other, new Set()).get(other))?.add(alias);
+    return `${alias}.${localName(d)}`;
+  };
+  const fieldType = (f: DescField): string => {
+    const of = (d: { scalar?: ScalarType; enum?: DescEnum; message?: DescMessage }): string =>
+      d.message ? typeName(d.message) : d.enum ? typeName(d.enum) : scalarType(d.scalar as ScalarType);
+    if (f.fieldKind === 'list') return `(${of(f)})[]`.replace(/^\(([\w.]+)\)/, '$1');
+    if (f.fieldKind === 'map') return `Record<string, ${of(f)}>`;
+    return of(f);
+  };
+  let body = '';
+  for (const e of es.sort((a, b) => a.typeName.localeCompare(b.typeName)))
+    body += `export type ${localName(e)} = ${e.values.map((v) => `'${v.name}'`).join(' | ')};\n`;
+  for (const m of ms.sort((a, b) => a.typeName.localeCompare(b.typeName))) {
+    body += `export interface ${localName(m)} {\n${m.fields.map((f) => `  ${f.jsonName}?: ${fieldType(f)};\n`).join('')}}\n`;
+  }
+  const file = join(out, pathOf(pkg));
+  mkdirSync(dirname(file), { recursive: true });
+  const up = '../'.repeat(pkg.split('.').length - 1) || './';
+  let head = HEADER;
+  if (wellKnown.size) head += `import type { ${[...wellKnown].sort().join(', ')} } from '${up}../well-known.ts';\n`;
+  for (const [other, aliases] of [...imports].sort())
+    for (const a of aliases) head += `import type * as ${a} from '${up}${pathOf(other)}';\n`;
+  writeFileSync(file, `${head}\n${body}`);
+}
+const extraLines: Record<string, string> = {};
+const extraTypes = new Map<string, string>();
+for (const [name, fields] of Object.entries(EXTRA_MESSAGES)) {
+  extraLines[name] = fields.map((f) => `${f.number} ${f.name} ${f.type}`).join('|');
+  const pkg = name.slice(0, name.lastIndexOf('.'));
+  const type = `export interface ${name.slice(pkg.length + 1)} {\n${fields.map((f) => `  ${f.name}?: ${f.ts};\n`).join('')}}\n`;
+  extraTypes.set(pkg, (extraTypes.get(pkg) ?? '') + type);
+}
+for (const [pkg, types] of extraTypes) {
+  const file = join(out, pathOf(pkg));
+  mkdirSync(dirname(file), { recursive: true });
+  const imports = types.includes('Json')
+    ? `import type { Json } from '${'../'.repeat(pkg.split('.').length)}well-known.ts';\n`
+    : '';
+  writeFileSync(file, `${HEADER.replace('the descriptors of Envoy 1.40', 'extra-messages.ts')}${imports}\n${types}`);
+}
+let tables = `${HEADER}\nexport const messageTables: Record<string, string> = {\n`;
+const lines = Object.entries(extraLines);
+for (const m of messages.values())
+  lines.push([
+    m.typeName,
+    [...m.fields]
+      .sort((a, b) => a.number - b.number)
+      .map(fieldLine)
+      .join('|'),
+  ]);
+for (const [name, line] of lines.sort(([a], [b]) => a.localeCompare(b))) tables += `  '${name}': '${line}',\n`;
+tables += '};\n\nexport const enumTables: Record<string, string> = {\n';
+for (const e of [...enums.values()].sort((a, b) => a.typeName.localeCompare(b.typeName)))
+  tables += `  '${e.typeName}': '${e.values.map((v) => `${v.number} ${v.name}`).join('|')}',\n`;
+writeFileSync(join(out, 'tables.ts'), `${tables}};\n`);
+console.log(`${messages.size} messages, ${enums.size} enums, ${byPackage.size} packages`);
