@@ -46,7 +46,7 @@ describe('what is published', () => {
   });
 
   const script =
-    "import * as propagation from '@weft/kit/propagation'; console.log(JSON.stringify(propagation).includes('traceparent'));";
+    "import * as propagation from '@weft/kit/propagation'; console.log(String(JSON.stringify(propagation).includes('traceparent')));";
   it('gives services the kit', () => assert.equal(run(process.execPath, script), 'true'));
   it('gives services the kit on Node 20 too', { skip: node20 ? false : 'no Node 20 on this machine' }, () =>
     assert.equal(run(node20 as string, script), 'true'),

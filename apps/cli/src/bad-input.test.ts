@@ -40,13 +40,13 @@ describe('weft up says what is in its way, and answers 1', { skip: needs('linux'
     assert.match(output, /error WEFT0203: the state directory .*file\/state cannot be written \(ENOTDIR\)/);
   });
 
-  it('a port in use', async () => {
+  it('a port in use', async (t) => {
     const server = createServer();
+    t.after(() => server.close());
     await new Promise<void>((resolve) => server.listen(15012, '127.251.1.1', resolve));
     const { code, output } = await failsWith('--address-block', '127.251.1.0/24');
     assert.equal(code, 1);
     assert.match(output, /error WEFT0201: --address-block 127\.251\.1\.0\/24: 127\.251\.1\.1:15012 is in use/);
-    await new Promise((resolve) => server.close(resolve));
   });
 
   it('manifests without anything to run, or no manifests at all', async () => {
@@ -80,8 +80,9 @@ describe('what one workload lacks does not keep the others from running', { skip
 });
 
 describe('a control plane that cannot start', { skip: needs('linux') }, () => {
-  it('is said to be away and why, is tried again, and everything comes up when it can', async () => {
+  it('is said to be away and why, is tried again, and everything comes up when it can', async (t) => {
     const server = createServer();
+    t.after(() => server.close());
     await new Promise<void>((resolve) => server.listen(15014, '127.251.2.1', resolve));
     mesh.up('--address-block', '127.251.2.0/24');
     await until(

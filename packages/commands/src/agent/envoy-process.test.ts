@@ -32,7 +32,7 @@ test('an Envoy whose agent is killed is killed too', { timeout: 20_000 }, async 
     import { startEnvoy } from ${JSON.stringify(join(import.meta.dirname, 'envoy-process.ts'))};
     import { systemClock } from '@weft/base/clock';
     const envoy = await startEnvoy({ binary: ${JSON.stringify(binary)}, configPath: 'x', logLevel: 'off', clock: systemClock });
-    console.log(envoy.pid);`;
+    console.log(String(envoy.pid));`;
   const agent = spawn(process.execPath, ['--input-type=module-typescript', '-e', code], {
     stdio: ['ignore', 'pipe', 'inherit'],
     cwd: import.meta.dirname,
