@@ -33,7 +33,7 @@ command('up', 'run the mesh of your manifests on this machine')
     const { up } = await import('@weft/commands/up');
     const { parseDataPlanes } = await import('@weft/commands/up/parse-data-plane');
     const dataPlanes = parseDataPlanes(o.dataPlane);
-    const colors = pc.createColors(pc.isColorSupported && out.isTTY === true);
+    const colors = pc.createColors(out.isTTY ? pc.isColorSupported : false);
     const { env } = process;
     process.exitCode = await up({ ...o, paths: o.file, dataPlanes, entry, clock, random, colors, out, env });
   });
