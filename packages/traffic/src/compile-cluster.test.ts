@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Cluster } from '@weft/xds-api/gen/envoy/config/cluster/v3';
+import type { Http2ProtocolOptions } from '@weft/xds-api/gen/envoy/config/core/v3';
 import type { ClusterLoadAssignment } from '@weft/xds-api/gen/envoy/config/endpoint/v3';
+import type { HttpProtocolOptions } from '@weft/xds-api/gen/envoy/extensions/upstreams/http/v3';
 import { compileCluster, compileEndpoints, isCompileError } from './compile.ts';
+import { defaultHttp2Settings } from './http2-settings.ts';
 import type { ClusterConfig } from './runtime-config.ts';
 
 const tlsType = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext';
@@ -60,6 +63,13 @@ const outbound: Cluster = {
   },
 };
 
+const spoken = (options: HttpProtocolOptions): Cluster => ({
+  name: 'a',
+  typedExtensionProtocolOptions: { x: { '@type': httpType, ...options } },
+});
+const http2 = (options: Http2ProtocolOptions): Cluster =>
+  spoken({ explicitHttpConfig: { http2ProtocolOptions: options } });
+
 const compiled = (json: Cluster): ClusterConfig => {
   const result = compileCluster(json);
   assert.ok(!isCompileError(result), JSON.stringify(result));
@@ -103,6 +113,8 @@ test('an outbound cluster has all it needs', () => {
       retryBudget: null,
       maxRequestsPerConnection: 5,
     },
+    protocol: 'http1',
+    http2: defaultHttp2Settings,
     idleTimeoutMs: 30_000,
     maxConnectionDurationMs: 0,
     tcpKeepalive: null,
@@ -135,6 +147,34 @@ test('a static cluster is warm and has its endpoints; the rest are Envoy’s def
   });
   assert.equal(cluster.connectTimeoutMs, 5000);
   assert.equal(cluster.idleTimeoutMs, 3_600_000);
+});
+
+test('endpoints are spoken to in HTTP/1.1, HTTP/2, what ALPN agrees on or what the client speaks', () => {
+  const protocols: [Cluster, ClusterConfig['protocol']][] = [
+    [{ name: 'a' }, 'http1'],
+    [{ name: 'a', http2ProtocolOptions: {} }, 'http2'],
+    [{ name: 'a', http2ProtocolOptions: {}, protocolSelection: 'USE_DOWNSTREAM_PROTOCOL' }, 'downstream'],
+    [spoken({ explicitHttpConfig: { httpProtocolOptions: {} } }), 'http1'],
+    [spoken({ explicitHttpConfig: { http2ProtocolOptions: {} } }), 'http2'],
+    [spoken({ useDownstreamProtocolConfig: { http2ProtocolOptions: {} } }), 'downstream'],
+    [spoken({ autoConfig: {} }), 'auto'],
+  ];
+  for (const [json, protocol] of protocols) assert.equal(compiled(json).protocol, protocol, JSON.stringify(json));
+});
+
+test('the options of HTTP/2, with Envoy’s defaults but for the windows', () => {
+  assert.deepEqual(compiled(http2({})).http2, defaultHttp2Settings);
+  const connectionKeepalive = { interval: '30s', timeout: '5s', connectionIdleInterval: '10s' };
+  const settings = compiled(
+    http2({ maxConcurrentStreams: 100, hpackTableSize: 0, allowConnect: true, connectionKeepalive }),
+  ).http2;
+  assert.deepEqual(settings, {
+    ...defaultHttp2Settings,
+    maxConcurrentStreams: 100,
+    headerTableSize: 0,
+    allowConnect: true,
+    keepalive: { intervalMs: 30_000, timeoutMs: 5000, jitterPercent: 15, idleIntervalMs: 10_000 },
+  });
 });
 
 test('outlier detection, panic threshold, retry budget, keep-alive and the life of a connection, with Envoy’s defaults', () => {
@@ -297,13 +337,14 @@ test('what is not understood of a cluster is refused with its path', () => {
     [{ ...outbound, commonLbConfig: { localityWeightedLbConfig: {} } }, /^commonLbConfig\.localityWeightedLbConfig/],
     [{ ...outbound, loadBalancingPolicy: { policies: [] } }, /^loadBalancingPolicy/],
     [{ ...outbound, typedExtensionProtocolOptions: { x: { '@type': 'a/b.C' } } }, /@type/],
-    [
-      {
-        ...outbound,
-        typedExtensionProtocolOptions: { x: { '@type': httpType, explicitHttpConfig: { http2ProtocolOptions: {} } } },
-      },
-      /explicitHttpConfig\.http2ProtocolOptions/,
-    ],
+    [spoken({ explicitHttpConfig: { http3ProtocolOptions: {} } }), /explicitHttpConfig\.http3ProtocolOptions/],
+    [spoken({ autoConfig: { alternateProtocolsCacheOptions: {} } }), /autoConfig\.alternateProtocolsCacheOptions/],
+    [spoken({ httpFilters: [{ name: 'x' }] }), /httpFilters: is not supported/],
+    [spoken({ commonHttpProtocolOptions: {} }), /says no protocol/],
+    [http2({ maxConcurrentStreams: 0 }), /http2ProtocolOptions\.maxConcurrentStreams: must be between 1 and/],
+    [http2({ initialStreamWindowSize: 1000 }), /http2ProtocolOptions\.initialStreamWindowSize: must be between 65535/],
+    [http2({ customSettingsParameters: [{ identifier: 9 }] }), /http2ProtocolOptions\.customSettingsParameters/],
+    [http2({ connectionKeepalive: { interval: '30s' } }), /connectionKeepalive\.timeout: must be at least 1 ms/],
     [tlsContext({}), /or any server certificate would do/],
     [
       tlsContext({ commonTlsContext: { validationContext: { trustedCa: {} } } }),

@@ -1,6 +1,7 @@
 import type { AccessLogFormatSettings } from '@weft/telemetry/access-log';
 import type { Authorizer } from './authorize.ts';
 import type { FaultPolicy } from './fault.ts';
+import type { Http2Settings } from './http2-settings.ts';
 import type { LoadBalancerPolicy } from './load-balancer.ts';
 import type { OutlierDetectionConfig } from './outlier/outlier-config.ts';
 import type { RouteTable } from './route-table.ts';
@@ -201,6 +202,12 @@ export interface ClusterConfig {
     /** 0 means no limit. */
     readonly maxRequestsPerConnection: number;
   };
+  /**
+   * What endpoints are spoken to in. `auto`: what TLS's ALPN agrees on, HTTP/1.1 without; `downstream`: what the client
+   * speaks.
+   */
+  readonly protocol: 'http1' | 'http2' | 'auto' | 'downstream';
+  readonly http2: Http2Settings;
   /** Of a connection without a request, default 1 h, 0: none; and of any connection, which ends after its request then. */
   readonly idleTimeoutMs: number;
   readonly maxConnectionDurationMs: number;

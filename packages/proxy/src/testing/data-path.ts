@@ -1,6 +1,7 @@
 import type { Clock } from '@weft/base/clock';
 import { systemClock } from '@weft/base/clock';
 import { seededRandom } from '@weft/base/random';
+import { defaultHttp2Settings } from '@weft/traffic/http2-settings';
 import { noHeaderOperations } from '@weft/traffic/header-operations';
 import type { ForwardAction, RetryPolicy, Route, RouteTable } from '@weft/traffic/route-table';
 import type {
@@ -191,6 +192,8 @@ export const clusterConfig = (
     retryBudget: null,
     maxRequestsPerConnection: 0,
   },
+  protocol: 'http1',
+  http2: defaultHttp2Settings,
   idleTimeoutMs: 3_600_000,
   maxConnectionDurationMs: 0,
   tcpKeepalive: null,

@@ -8,7 +8,6 @@ import type {
 } from '@weft/xds-api/gen/envoy/config/cluster/v3';
 import type { ClusterConfig as ForwardProxyConfig } from '@weft/xds-api/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3';
 import type { Metadata } from '@weft/xds-api/gen/envoy/config/core/v3';
-import type { HttpProtocolOptions } from '@weft/xds-api/gen/envoy/extensions/upstreams/http/v3';
 import type { Percent } from '@weft/xds-api/gen/envoy/type/v3';
 import type { LoadBalancerPolicy, SlowStart } from '../load-balancer.ts';
 import type { ClusterConfig } from '../runtime-config.ts';
@@ -18,9 +17,9 @@ import { fail } from './failure.ts';
 import { at, durationMs, oneOf, onlyKnown, required, typeOf, unpack } from './fields.ts';
 import { compileOutlierDetection } from './outlier-detection.ts';
 import { compileTransportSocket } from './tls-context.ts';
+import { compileUpstreamHttp } from './upstream-http.ts';
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 5000;
-const DEFAULT_IDLE_MS = 3_600_000;
 
 export const cluster = (json: Cluster): ClusterConfig => {
   checkFields(json);
@@ -37,7 +36,7 @@ export const cluster = (json: Cluster): ClusterConfig => {
       ['updateMergeWindow', 'zoneAwareLbConfig', 'ignoreNewHostsUntilFirstHc', 'closeConnectionsOnHostSetChange'],
     );
   }
-  const http = httpOptions(json);
+  const http = compileUpstreamHttp(json);
   const carriesEndpoints = discovery === 'static' || discovery === 'strict_dns' || discovery === 'logical_dns';
   if (!carriesEndpoints && json.loadAssignment) fail('loadAssignment', `is not for clusters of type ${json.type}`);
   return {
@@ -58,6 +57,8 @@ export const cluster = (json: Cluster): ClusterConfig => {
       };
     }),
     limits: limits(json.circuitBreakers ?? {}, http.maxRequestsPerConnection || (json.maxRequestsPerConnection ?? 0)),
+    protocol: http.protocol,
+    http2: http.http2,
     idleTimeoutMs: http.idleTimeoutMs,
     maxConnectionDurationMs: http.maxConnectionDurationMs,
     tcpKeepalive: tcpKeepalive(json.upstreamConnectionOptions ?? {}),
@@ -173,48 +174,6 @@ const tcpKeepalive = (json: UpstreamConnectionOptions): ClusterConfig['tcpKeepal
   return { probes: keepaliveProbes, timeMs: keepaliveTime * 1000, intervalMs: keepaliveInterval * 1000 };
 };
 
-const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
-
-interface HttpOptions {
-  readonly idleTimeoutMs: number;
-  readonly maxConnectionDurationMs: number;
-  readonly maxRequestsPerConnection: number;
-}
-
-const httpOptions = (json: Cluster): HttpOptions => {
-  let common = json.commonHttpProtocolOptions;
-  let path = 'commonHttpProtocolOptions';
-  for (const [key, any] of Object.entries(json.typedExtensionProtocolOptions ?? {})) {
-    const here = `typedExtensionProtocolOptions["${key}"]`;
-    oneOf(typeOf(any), '', [HTTP_OPTIONS], at(here, '@type'));
-    const options = unpack<HttpProtocolOptions>(any);
-    checkHttpOptions(options, here);
-    common = options.commonHttpProtocolOptions;
-    path = at(here, 'commonHttpProtocolOptions');
-  }
-  return {
-    idleTimeoutMs: durationMs(common?.idleTimeout, DEFAULT_IDLE_MS, at(path, 'idleTimeout')),
-    maxConnectionDurationMs: durationMs(common?.maxConnectionDuration, 0, at(path, 'maxConnectionDuration')),
-    maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
-  };
-};
-
-/** Towards the endpoint it is HTTP/1.1 for now; a cluster that must be spoken to in HTTP/2 would not understand it. */
-const checkHttpOptions = (json: HttpProtocolOptions, path: string): void => {
-  onlyKnown(
-    json,
-    path,
-    ['commonHttpProtocolOptions', 'explicitHttpConfig', 'useDownstreamProtocolConfig', 'autoConfig'],
-    ['upstreamHttpProtocolOptions'],
-  );
-  if (json.explicitHttpConfig) {
-    onlyKnown(json.explicitHttpConfig, at(path, 'explicitHttpConfig'), ['httpProtocolOptions']);
-  }
-  if (json.upstreamHttpProtocolOptions) {
-    onlyKnown(json.upstreamHttpProtocolOptions, at(path, 'upstreamHttpProtocolOptions'), []);
-  }
-};
-
 /** `metadata.filterMetadata.istio.services[0]`; the host otherwise is the last part of Istio's cluster name. */
 const destination = (metadata: Metadata | undefined): ClusterConfig['destination'] => {
   const services = metadata?.filterMetadata?.istio?.services;
@@ -253,13 +212,14 @@ const checkFields = (json: Cluster): void =>
       'commonLbConfig',
       'upstreamConnectionOptions',
       'outlierDetection',
+      'http2ProtocolOptions',
+      'protocolSelection',
     ],
     [
       'altStatName',
       'statsMatcher',
       'perConnectionBufferLimitBytes',
       'httpProtocolOptions',
-      'http2ProtocolOptions',
       'dnsLookupFamily',
       'dnsRefreshRate',
       'respectDnsTtl',
@@ -267,7 +227,6 @@ const checkFields = (json: Cluster): void =>
       'trackTimeoutBudgets',
       'trackClusterStats',
       'waitForWarmOnInit',
-      'protocolSelection',
       'preconnectPolicy',
       'closeConnectionsOnHostHealthFailure',
       'ignoreHealthOnHostRemoval',
