@@ -88,10 +88,11 @@ const render = (mesh: Mesh, namespace: string, name: string, options: CompileOpt
   const dataPlane = options.format === 'envoy-bootstrap' ? 'envoy' : (options.dataPlane ?? 'weft');
   const node = { pod, dataPlane, bindAddress: pod.ip };
   const resources = translateProxy(mesh, node);
+  const { listeners, routes, clusters, endpoints } = resources;
   const shown =
     options.format === 'envoy-bootstrap'
       ? envoyBootstrap(mesh, node, resources, resolve(options.certs ?? '.'))
-      : { ...resources, secrets: secretNames.map((secret) => ({ name: secret })) };
+      : { listeners, routes, clusters, endpoints, secrets: secretNames.map((secret) => ({ name: secret })) };
   return `${JSON.stringify(shown, null, 2)}\n`;
 };
 

@@ -7,4 +7,6 @@ export interface ProxyNode {
   readonly dataPlane: 'weft' | 'envoy';
   /** Where its listeners bind: the pod's address, unless it has none of its own. */
   readonly bindAddress: string;
+  /** Whether it takes virtual hosts as resources of their own (VHDS); else it gets a table of them. */
+  readonly vhds?: boolean;
 }

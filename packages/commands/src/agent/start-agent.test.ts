@@ -91,6 +91,7 @@ const translateTo =
         ],
       },
     ],
+    virtualHosts: [],
     routes: [],
     endpoints: [],
     clusters: [...mesh.services.values()].map((s) => ({

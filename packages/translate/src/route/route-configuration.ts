@@ -26,7 +26,15 @@ export const httpProxyRoutes = (mesh: Mesh, caller: Pod): RouteConfiguration => 
   });
 };
 
-const viewKey = (mesh: Mesh, caller: Pod): string => {
+/** The table of proxies that take its virtual hosts one by one. */
+export const byVirtualHost: RouteConfiguration = {
+  name: HTTP_PROXY_ROUTES,
+  vhds: { configSource: { ads: {}, initialFetchTimeout: '0s', resourceApiVersion: 'V3' } },
+  validateClusters: false,
+};
+
+/** Callers of one key see the same routes. */
+export const viewKey = (mesh: Mesh, caller: Pod): string => {
   const looking = oncePerMesh(mesh, 'rules that look at the caller', () =>
     mesh.virtualServices
       .map((source) => httpRules(mesh, source))
