@@ -45,6 +45,7 @@ const podList = (...names: string[]): string =>
 const translate: TranslateProxy = (mesh) => ({
   listeners: [],
   routes: [],
+  virtualHosts: [],
   clusters: [...mesh.services.values()].map((s) => ({ name: `outbound|80||${s.host}`, type: 'STATIC' })),
   endpoints: [],
 });
@@ -336,7 +337,7 @@ test('after a restart a proxy that has everything is sent nothing', async (t) =>
 test('what was good before a restart stays in force when the file is broken', async (t) => {
   const at = place(t);
   await (await start(t, at)).close();
-  assert.equal(statSync(join(at.state, 'last-good.json')).mode & 0o777, 0o600);
+  assert.equal(statSync(join(at.state, 'last-good.jsonl')).mode & 0o777, 0o600);
   writeFileSync(at.manifests, '{ broken');
   const plane = await start(t, at);
   const status = JSON.parse((await page(plane.statusPort, '/debug/status')).text) as { name: string; state: string }[];

@@ -73,7 +73,7 @@ export const startControlPlane = async (options: ControlPlaneOptions): Promise<C
     const report = new DiagnosticsReport(options.report);
 
     const store = new MeshStore({ path: state.lastGood, trustDomain, clock, log });
-    scope.add(() => store.flush());
+    scope.add(() => store.close());
     const apply = (manifests: ManifestSet): void => {
       const changedAt = clock.monotonic();
       const { load, diagnostics } = store.update(manifests.texts, manifests.diagnostics);

@@ -16,19 +16,18 @@ export interface LastGoodObject {
   readonly file: string;
 }
 
-/** JSON for the state directory. */
-export const serializeLastGood = ({ lastGood }: { readonly lastGood: LastGood }): string =>
-  JSON.stringify({
-    version: 1,
-    objects: [...lastGood.objects.values()].map(({ file, object }) => ({ file, manifest: object.manifest })),
-  });
+/** What of an object is kept on disk: JSON. */
+export interface StoredObject {
+  readonly file: string;
+  readonly manifest: unknown;
+}
 
-/** Reads what `serializeLastGood` wrote; objects that this version finds invalid are left out. Throws if it is not JSON. */
-export const parseLastGood = (text: string, domainSuffix = 'cluster.local'): LastGood => {
+export const storedObject = ({ file, object }: LastGoodObject): StoredObject => ({ file, manifest: object.manifest });
+
+/** Reads what `storedObject` made; what is not such, and objects that this version finds invalid, are left out. */
+export const recallLastGood = (stored: Iterable<unknown>, domainSuffix = 'cluster.local'): LastGood => {
   const objects = new Map<string, LastGoodObject>();
-  const stored = JSON.parse(text) as { objects?: unknown } | null;
-  const list: unknown[] = Array.isArray(stored?.objects) ? stored.objects : [];
-  for (const entry of list as ({ file?: unknown; manifest?: unknown } | null)[]) {
+  for (const entry of stored as Iterable<Partial<StoredObject> | null>) {
     const { object } = identify(entry?.manifest);
     if (!object || typeof entry?.file !== 'string') continue;
     const reading = readObject(object, domainSuffix);

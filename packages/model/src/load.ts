@@ -25,7 +25,7 @@ export interface LoadOptions {
   readonly rootNamespace?: string;
   /** Default `cluster.local`. */
   readonly domainSuffix?: string;
-  /** From `parseLastGood`, for the first load after a restart; later loads take it from the previous result. */
+  /** From `recallLastGood`, for the first load after a restart; later loads take it from the previous result. */
   readonly lastGood?: LastGood;
 }
 

@@ -4,6 +4,10 @@ import { dirname, join } from 'node:path';
 import type { Clock } from '@weft/base/clock';
 import { WeftError } from '@weft/base/errors';
 import { CertificateAuthority, createRoot, type Root } from '@weft/identity/authority';
+import { systemFiles } from '../store/state-files.ts';
+
+/** What the name of a half-made authority begins with. */
+export const CA_DRAFT = '.ca-';
 
 /**
  * The authority whose root is in `directory` (`root.key`, `root.crt`; 0600 in a 0700 directory). Made on first use, as a
@@ -42,12 +46,14 @@ const readRoot = (directory: string): Root | null => {
 
 const makeRoot = (directory: string, trustDomain: string, clock: Clock): Root => {
   const root = createRoot({ trustDomain, clock });
-  const draft = join(dirname(directory), `.ca-${randomUUID()}`);
+  const draft = join(dirname(directory), `${CA_DRAFT}${randomUUID()}`);
   try {
     mkdirSync(draft, { mode: 0o700 });
     writeFileSync(join(draft, 'root.key'), root.privateKeyPem, { mode: 0o600, flush: true });
     writeFileSync(join(draft, 'root.crt'), root.certificatePem, { mode: 0o600, flush: true });
+    systemFiles.syncDirectory(draft);
     renameSync(draft, directory);
+    systemFiles.syncDirectory(dirname(directory));
   } catch (error) {
     rmSync(draft, { recursive: true, force: true });
     const cause = error as NodeJS.ErrnoException;

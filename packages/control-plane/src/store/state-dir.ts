@@ -1,7 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { accessSync, chmodSync, constants, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { accessSync, chmodSync, constants, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { WeftError } from '@weft/base/errors';
+import { CA_DRAFT } from '../authority/root-store.ts';
+import { isDraftOf } from './state-files.ts';
 
 /** What the control plane keeps between runs, and where `weft up` tells it what runs. Directories 0700, files 0600. */
 export interface StatePaths {
@@ -19,7 +20,7 @@ export const openStateDir = (directory: string): StatePaths => {
     directory,
     ca: join(directory, 'ca'),
     tokens: join(directory, 'tokens'),
-    lastGood: join(directory, 'last-good.json'),
+    lastGood: join(directory, 'last-good.jsonl'),
     pods: join(directory, 'run', 'pods.json'),
   };
   try {
@@ -28,22 +29,18 @@ export const openStateDir = (directory: string): StatePaths => {
       accessSync(path, constants.W_OK | constants.X_OK);
     }
     chmodSync(directory, 0o700);
+    sweepDrafts(paths);
   } catch (error) {
     throw unwritable(directory, error);
   }
   return paths;
 };
 
-/** Replaces a file as a whole: a reader sees the old text or the new, also after a crash. */
-export const writePrivateFile = (path: string, text: string): void => {
-  const draft = `${path}.${randomUUID()}`;
-  try {
-    writeFileSync(draft, text, { mode: 0o600, flag: 'wx', flush: true });
-    renameSync(draft, path);
-  } catch (error) {
-    rmSync(draft, { force: true });
-    throw unwritable(dirname(path), error);
-  }
+/** Removes what a killed run had begun to write: drafts of files, and of the authority with its key. */
+const sweepDrafts = ({ directory, lastGood }: StatePaths): void => {
+  for (const name of readdirSync(directory))
+    if (name.startsWith(CA_DRAFT) || isDraftOf(name, basename(lastGood)))
+      rmSync(join(directory, name), { recursive: true, force: true });
 };
 
 const unwritable = (directory: string, error: unknown): WeftError =>
