@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Cluster } from '@weft/xds-api/gen/envoy/config/cluster/v3';
-import type { Http2ProtocolOptions } from '@weft/xds-api/gen/envoy/config/core/v3';
+import type { HealthCheck, Http2ProtocolOptions } from '@weft/xds-api/gen/envoy/config/core/v3';
 import type { ClusterLoadAssignment } from '@weft/xds-api/gen/envoy/config/endpoint/v3';
 import type { HttpProtocolOptions } from '@weft/xds-api/gen/envoy/extensions/upstreams/http/v3';
 import { compileCluster, compileEndpoints, isCompileError } from './compile.ts';
@@ -70,6 +70,11 @@ const spoken = (options: HttpProtocolOptions): Cluster => ({
 const http2 = (options: Http2ProtocolOptions): Cluster =>
   spoken({ explicitHttpConfig: { http2ProtocolOptions: options } });
 
+const checked = (check: HealthCheck): Cluster => ({
+  name: 'a',
+  healthChecks: [{ timeout: '1s', interval: '5s', unhealthyThreshold: 3, healthyThreshold: 2, ...check }],
+});
+
 const compiled = (json: Cluster): ClusterConfig => {
   const result = compileCluster(json);
   assert.ok(!isCompileError(result), JSON.stringify(result));
@@ -119,6 +124,7 @@ test('an outbound cluster has all it needs', () => {
     maxConnectionDurationMs: 0,
     tcpKeepalive: null,
     outlierDetection: null,
+    healthCheck: null,
     panicThreshold: 50,
     destination: { host: 'orders.default.svc.cluster.local', name: 'orders', namespace: 'default' },
   });
@@ -174,6 +180,52 @@ test('the options of HTTP/2, with Envoy’s defaults but for the windows', () =>
     headerTableSize: 0,
     allowConnect: true,
     keepalive: { intervalMs: 30_000, timeoutMs: 5000, jitterPercent: 15, idleIntervalMs: 10_000 },
+  });
+});
+
+test('health checks by HTTP, gRPC and TCP, with Envoy’s defaults', () => {
+  const common = {
+    timeoutMs: 1000,
+    intervalMs: 5000,
+    unhealthyIntervalMs: 5000,
+    unhealthyEdgeIntervalMs: 5000,
+    healthyEdgeIntervalMs: 5000,
+    noTrafficIntervalMs: 60_000,
+    noTrafficHealthyIntervalMs: 60_000,
+    initialJitterMs: 0,
+    intervalJitterMs: 0,
+    intervalJitterPercent: 0,
+    unhealthyThreshold: 3,
+    healthyThreshold: 2,
+    altPort: 0,
+  };
+  const requestHeadersToAdd = [{ header: { key: 'X-Probe', value: 'yes' } }];
+  assert.deepEqual(compiled(checked({ httpHealthCheck: { path: '/ok', requestHeadersToAdd } })).healthCheck, {
+    ...common,
+    probe: {
+      kind: 'http',
+      method: 'GET',
+      path: '/ok',
+      host: '',
+      headers: ['x-probe', 'yes'],
+      http2: false,
+      expected: [[200, 201]],
+      retriable: [],
+    },
+  });
+  const grpc = checked({ grpcHealthCheck: { serviceName: 'orders' }, unhealthyInterval: '1s', altPort: 9 });
+  assert.deepEqual(compiled(grpc).healthCheck, {
+    ...common,
+    unhealthyIntervalMs: 1000,
+    unhealthyEdgeIntervalMs: 1000,
+    altPort: 9,
+    probe: { kind: 'grpc', service: 'orders', authority: '' },
+  });
+  const tcp = { send: { text: '50494e47' }, receive: [{ binary: 'UE9ORw==' }] };
+  assert.deepEqual(compiled(checked({ tcpHealthCheck: tcp })).healthCheck?.probe, {
+    kind: 'tcp',
+    send: Uint8Array.of(0x50, 0x49, 0x4e, 0x47),
+    receive: [Uint8Array.of(0x50, 0x4f, 0x4e, 0x47)],
   });
 });
 
@@ -333,7 +385,18 @@ test('what is not understood of a cluster is refused with its path', () => {
     [{ ...outbound, edsClusterConfig: {} }, /^edsClusterConfig\.edsConfig: must be ads/],
     [{ ...outbound, lbPolicy: 'RING_HASH' }, /^lbPolicy: RING_HASH/],
     [{ ...outbound, lbSubsetConfig: { fallbackPolicy: 'ANY_ENDPOINT' } }, /^lbSubsetConfig/],
-    [{ ...outbound, healthChecks: [{}] }, /^healthChecks/],
+    [{ ...outbound, healthChecks: [{}, {}] }, /^healthChecks: more than one/],
+    [checked({ customHealthCheck: { name: 'x' } }), /^healthChecks\[0\]\.customHealthCheck: is not supported/],
+    [checked({}), /^healthChecks\[0\]: says no kind/],
+    [checked({ tcpHealthCheck: {}, timeout: '0s' }), /^healthChecks\[0\]\.timeout: must be above 0/],
+    [checked({ tcpHealthCheck: {}, unhealthyThreshold: undefined }), /unhealthyThreshold: is required/],
+    [checked({ tcpHealthCheck: { send: { text: 'xyz' } } }), /tcpHealthCheck\.send\.text: is not hexadecimal/],
+    [checked({ httpHealthCheck: { path: 'x' } }), /httpHealthCheck\.path: "x" is not a path/],
+    [checked({ httpHealthCheck: { path: '/', codecClientType: 'HTTP3' } }), /codecClientType: HTTP3/],
+    [
+      checked({ httpHealthCheck: { path: '/', expectedStatuses: [{ start: 1 }] } }),
+      /expectedStatuses\[0\]: is not a range/,
+    ],
     [{ ...outbound, commonLbConfig: { localityWeightedLbConfig: {} } }, /^commonLbConfig\.localityWeightedLbConfig/],
     [{ ...outbound, loadBalancingPolicy: { policies: [] } }, /^loadBalancingPolicy/],
     [{ ...outbound, typedExtensionProtocolOptions: { x: { '@type': 'a/b.C' } } }, /@type/],

@@ -1,6 +1,7 @@
 import type { AccessLogFormatSettings } from '@weft/telemetry/access-log';
 import type { Authorizer } from './authorize.ts';
 import type { FaultPolicy } from './fault.ts';
+import type { HealthCheckConfig } from './health-check/health-check-config.ts';
 import type { Http2Settings } from './http2-settings.ts';
 import type { LoadBalancerPolicy } from './load-balancer.ts';
 import type { OutlierDetectionConfig } from './outlier/outlier-config.ts';
@@ -214,6 +215,8 @@ export interface ClusterConfig {
   /** Null: off. Numbers of 0 are the system's. */
   readonly tcpKeepalive: { readonly probes: number; readonly timeMs: number; readonly intervalMs: number } | null;
   readonly outlierDetection: OutlierDetectionConfig | null;
+  /** Null: endpoints are as well as EDS says. */
+  readonly healthCheck: HealthCheckConfig | null;
   /** Percent of healthy hosts below which all are used, healthy or not; Envoy's default 50, 0: never. */
   readonly panicThreshold: number;
   /** From cluster metadata `istio.services`: what Istio's metrics call the destination. */

@@ -7,7 +7,7 @@ import type {
   UpstreamConnectionOptions,
 } from '@weft/xds-api/gen/envoy/config/cluster/v3';
 import type { ClusterConfig as ForwardProxyConfig } from '@weft/xds-api/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3';
-import type { Metadata } from '@weft/xds-api/gen/envoy/config/core/v3';
+import type { HealthCheck, Metadata } from '@weft/xds-api/gen/envoy/config/core/v3';
 import type { Percent } from '@weft/xds-api/gen/envoy/type/v3';
 import type { LoadBalancerPolicy, SlowStart } from '../load-balancer.ts';
 import type { ClusterConfig } from '../runtime-config.ts';
@@ -15,6 +15,7 @@ import { checkDnsCache } from './dns-cache.ts';
 import { endpoints, labelsOf } from './endpoints.ts';
 import { fail } from './failure.ts';
 import { at, durationMs, oneOf, onlyKnown, required, typeOf, unpack } from './fields.ts';
+import { compileHealthCheck } from './health-check.ts';
 import { compileOutlierDetection } from './outlier-detection.ts';
 import { compileTransportSocket } from './tls-context.ts';
 import { compileUpstreamHttp } from './upstream-http.ts';
@@ -63,6 +64,7 @@ export const cluster = (json: Cluster): ClusterConfig => {
     maxConnectionDurationMs: http.maxConnectionDurationMs,
     tcpKeepalive: tcpKeepalive(json.upstreamConnectionOptions ?? {}),
     outlierDetection: json.outlierDetection ? compileOutlierDetection(json.outlierDetection, 'outlierDetection') : null,
+    healthCheck: healthCheck(json.healthChecks ?? []),
     panicThreshold: panicThreshold(json.commonLbConfig?.healthyPanicThreshold),
     destination: destination(json.metadata),
   };
@@ -161,6 +163,11 @@ const retryBudget = (
   return { percent, minConcurrency: json.minRetryConcurrency ?? 3 };
 };
 
+const healthCheck = (json: readonly HealthCheck[]): ClusterConfig['healthCheck'] => {
+  if (json.length > 1) fail('healthChecks', 'more than one is not supported');
+  return json[0] ? compileHealthCheck(json[0], 'healthChecks[0]') : null;
+};
+
 const DEFAULT_PANIC_PERCENT = 50;
 
 const panicThreshold = (percent: Percent | undefined): number =>
@@ -212,6 +219,7 @@ const checkFields = (json: Cluster): void =>
       'commonLbConfig',
       'upstreamConnectionOptions',
       'outlierDetection',
+      'healthChecks',
       'http2ProtocolOptions',
       'protocolSelection',
     ],
