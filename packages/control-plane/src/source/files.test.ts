@@ -109,6 +109,28 @@ test('a folder of symbolic links that is switched as a whole is followed, as Kub
   await seen;
 });
 
+test('a switch of linked folders is one change of all its files, with those that come and go', async (t) => {
+  const { conf, source, until, changes } = scene(t);
+  for (const [version, names] of Object.entries({ 1: ['a', 'b'], 2: ['b', 'c'] })) {
+    mkdirSync(join(conf, `..${version}`));
+    for (const name of names) {
+      writeFileSync(join(conf, `..${version}`, `${name}.yaml`), `${version}\n`);
+      symlinkSync(`..data/${name}.yaml`, join(conf, `${name}${version}.yaml`));
+    }
+  }
+  symlinkSync('..1', join(conf, '..data'));
+  source.start();
+  const seen = until(has('c2.yaml', '2\n'));
+  symlinkSync('..2', join(conf, '..next'));
+  renameSync(join(conf, '..next'), join(conf, '..data'));
+  const { texts } = await seen;
+  assert.deepEqual(
+    texts.map(({ text }) => text),
+    ['2\n', '2\n', '2\n'],
+  );
+  assert.equal(changes.length, 1);
+});
+
 test('links that go round in a circle end', (t) => {
   const { conf, source } = scene(t);
   mkdirSync(join(conf, 'a'));
@@ -145,19 +167,48 @@ test('what was asked for by name and is gone stays as it was, and is reported', 
   assert.match(set.diagnostics[0]?.message ?? '', /cannot be read \(ENOENT\)/);
 });
 
-test('a file that an editor has just emptied keeps its text for a moment; one that stays empty is empty', async (t) => {
+test('a file that is half written keeps its text until the rest is there; one that stays so is taken at its word', async (t) => {
   const { conf, source, until, changes } = scene(t);
   const file = join(conf, 'a.yaml');
-  writeFileSync(file, '1');
+  writeFileSync(file, 'kind: A\n---\nkind: B\n');
   source.start();
-  let seen = until(has('a.yaml', '2'));
-  writeFileSync(file, '');
-  source.refresh();
-  writeFileSync(file, '2');
+  for (const half of ['', 'kind: A\n', 'kind: A\n---\nki', 'other: [']) {
+    writeFileSync(file, half);
+    source.refresh();
+  }
+  assert.equal(changes.length, 0);
+  let seen = until(has('a.yaml', 'other: []\n'));
+  writeFileSync(file, 'other: []\n');
   await seen;
   assert.equal(changes.length, 1);
-  seen = until(has('a.yaml', ''));
-  writeFileSync(file, '');
+  for (const final of ['other: []', '']) {
+    seen = until(has('a.yaml', final));
+    writeFileSync(file, final);
+    await seen;
+  }
+});
+
+test('a new file is not read before its first line ends', async (t) => {
+  const { conf, source, until, changes } = scene(t);
+  source.start();
+  writeFileSync(join(conf, 'a.yaml'), 'kind: Ser');
+  source.refresh();
+  assert.equal(changes.length, 0);
+  const seen = until(has('a.yaml', 'kind: Service\n'));
+  appendFileSync(join(conf, 'a.yaml'), 'vice\n');
+  await seen;
+  assert.equal(changes.length, 1);
+});
+
+test('changes of other files do not put off the end of a doubt', async (t) => {
+  const { conf, source, until } = scene(t);
+  writeFileSync(join(conf, 'a.yaml'), '1\n');
+  source.start();
+  const seen = until(has('a.yaml', ''));
+  writeFileSync(join(conf, 'a.yaml'), '');
+  let n = 0;
+  const churn = setInterval(() => writeFileSync(join(conf, 'b.yaml'), `${n++}\n`), 5);
+  t.after(() => clearInterval(churn));
   await seen;
 });
 

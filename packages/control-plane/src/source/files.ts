@@ -1,14 +1,12 @@
 import { dirname } from 'node:path';
 import type { Clock, Timer } from '@weft/base/clock';
 import { DirectoryWatch } from './watch-directories.ts';
-import { ManifestReader, type ManifestSet } from './read-manifests.ts';
+import { DOUBT_MS, ManifestReader, type ManifestSet } from './read-manifests.ts';
 
 /** Several files saved together are one change: the first event waits this long for others. */
 const DEBOUNCE_MS = 15;
 /** A stream of events is not waited out for longer. */
 const MAX_DEBOUNCE_MS = 100;
-/** How long a file that became empty is given to get its text. */
-const EMPTY_GRACE_MS = 150;
 
 export interface FileSourceOptions {
   /** Files and folders, as given with `-f`. */
@@ -32,7 +30,6 @@ export class FileSource {
   #timer: Timer | undefined;
   /** Monotonic ms of the first event not yet looked at. */
   #since: number | undefined;
-  #trustEmpty = false;
   /** Directories of the last look. */
   #seen = new Set<string>();
   #last: ManifestSet | undefined;
@@ -47,7 +44,7 @@ export class FileSource {
   start(): ManifestSet {
     // Watched before read: what changes in between is then looked at again.
     this.#watch.setDirectories([dirname(this.#options.podsFile)]);
-    this.#last = this.#look();
+    this.#last = this.#look(true);
     return this.#last;
   }
 
@@ -56,7 +53,7 @@ export class FileSource {
     if (this.#closed) return;
     this.#timer?.cancel();
     this.#since = undefined;
-    const manifests = this.#look();
+    const manifests = this.#look(false);
     const same = this.#last && sameManifests(this.#last, manifests);
     this.#last = manifests;
     if (!same) this.#options.onChange(manifests);
@@ -68,20 +65,16 @@ export class FileSource {
     this.#watch.close();
   }
 
-  #look(): ManifestSet {
-    let manifests = this.#reader.read(this.#trustEmpty);
+  #look(asItIs: boolean): ManifestSet {
+    let manifests = this.#reader.read(asItIs);
     const wanted = [...manifests.directories, dirname(this.#options.podsFile)];
     this.#watch.setDirectories(wanted);
     // A directory first seen in this look may have changed before its watch began.
-    if (wanted.some((d) => !this.#seen.has(d))) manifests = this.#reader.read(this.#trustEmpty);
+    if (wanted.some((d) => !this.#seen.has(d))) manifests = this.#reader.read(asItIs);
     this.#seen = new Set(wanted);
-    this.#trustEmpty = false;
-    if (manifests.suspicious) {
+    if (manifests.doubtful) {
       this.#timer?.cancel();
-      this.#timer = this.#options.clock.setTimer(EMPTY_GRACE_MS, () => {
-        this.#trustEmpty = true;
-        this.refresh();
-      });
+      this.#timer = this.#options.clock.setTimer(DOUBT_MS, () => this.refresh());
     }
     return manifests;
   }

@@ -10,12 +10,17 @@ export interface ManifestSet {
   /** Files and folders that could not be read; their last texts stay in `texts`. */
   readonly diagnostics: readonly Diagnostic[];
   readonly directories: readonly string[];
-  /** A file that had text is empty now: perhaps an editor is between truncating and writing. Look again soon. */
-  readonly suspicious: boolean;
+  /** A file looks as if somebody was still writing it; its last text stands for it. Look again in `DOUBT_MS`. */
+  readonly doubtful: boolean;
 }
 
 /** Two writes this close may leave one mtime; a file looked at sooner after its last change is read again. */
 const MTIME_GRAIN_MS = 1000;
+
+/** A file that looks half written is taken at its word when it has not changed for this long. */
+export const DOUBT_MS = 150;
+/** One that changes all the time, after this long. */
+const MAX_DOUBT_MS = 2000;
 
 /** Reads manifests again and again, each file only if it may have changed. */
 export class ManifestReader {
@@ -24,6 +29,7 @@ export class ManifestReader {
   readonly #stateDirectory: string;
   readonly #clock: Clock;
   #known = new Map<string, KnownFile>();
+  #doubts = new Map<string, Doubt>();
 
   constructor(options: { roots: readonly string[]; podsFile: string; stateDirectory: string; clock: Clock }) {
     this.#roots = options.roots;
@@ -32,19 +38,20 @@ export class ManifestReader {
     this.#clock = options.clock;
   }
 
-  /** `trustEmpty`: take a file that has become empty at its word. */
-  read(trustEmpty: boolean): ManifestSet {
+  /** `asItIs`: take every file at its word, for a first look or a single one. */
+  read(asItIs: boolean): ManifestSet {
     const found = findManifests(this.#roots, this.#stateDirectory);
     const next = new Map<string, KnownFile>();
+    const doubts = new Map<string, Doubt>();
     const unreadable = [...found.unreadable];
-    let suspicious = false;
     for (const path of [...found.files, this.#podsFile]) {
       const known = this.#known.get(path);
       try {
         const file = this.#readFile(path, known);
-        const emptied = file.text === '' && known !== undefined && known.text !== '';
-        if (emptied && !trustEmpty) suspicious = true;
-        next.set(path, emptied && !trustEmpty ? known : file);
+        const doubt = asItIs || path === this.#podsFile ? undefined : this.#doubt(path, known, file);
+        if (doubt) doubts.set(path, doubt);
+        const taken = doubt ? known : file;
+        if (taken) next.set(path, taken);
       } catch (error) {
         const reason = (error as NodeJS.ErrnoException).code ?? String(error);
         if (reason !== 'ENOENT') unreadable.push({ path, reason });
@@ -52,12 +59,23 @@ export class ManifestReader {
     }
     this.#keepUnreadable(next, unreadable);
     this.#known = next;
+    this.#doubts = doubts;
     return {
       texts: [...next].map(([path, { text }]) => ({ path, text })),
       diagnostics: unreadable.map(describe),
       directories: found.directories,
-      suspicious,
+      doubtful: doubts.size > 0,
     };
+  }
+
+  /** Whether to wait with what a file says now, as it may be half of what it will say. */
+  #doubt(path: string, known: KnownFile | undefined, file: KnownFile): Doubt | undefined {
+    if (file === known || file.text === known?.text || !looksHalfWritten(known, file)) return undefined;
+    const now = this.#clock.monotonic();
+    const before = this.#doubts.get(path);
+    const first = before?.first ?? now;
+    const since = before && sameStat(before.stat, file.stat) ? before.since : now;
+    return now - since >= DOUBT_MS || now - first >= MAX_DOUBT_MS ? undefined : { first, since, stat: file.stat };
   }
 
   #readFile(path: string, known: KnownFile | undefined): KnownFile {
@@ -83,6 +101,23 @@ interface KnownFile {
   /** Its mtime was old enough when it was read to tell any later change. */
   readonly settled: boolean;
 }
+
+/** Monotonic ms: when a file was first found half written, and since when it has not changed. */
+interface Doubt {
+  readonly first: number;
+  readonly since: number;
+  readonly stat: Stats;
+}
+
+/**
+ * Written in place, from the front: what is there may be a part, and parse. A file put in the place of another (another
+ * inode) is whole.
+ */
+const looksHalfWritten = (known: KnownFile | undefined, { text, stat }: KnownFile): boolean => {
+  if (!known) return !text.endsWith('\n');
+  if (known.stat.ino !== stat.ino) return false;
+  return known.text.startsWith(text) || (known.text.endsWith('\n') && !text.endsWith('\n'));
+};
 
 const sameStat = (a: Stats, b: Stats): boolean =>
   a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.size === b.size && a.ino === b.ino;
