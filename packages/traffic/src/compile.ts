@@ -7,14 +7,14 @@ import type { Cluster } from '@weft/xds-api/gen/envoy/config/cluster/v3';
 import type { ClusterLoadAssignment } from '@weft/xds-api/gen/envoy/config/endpoint/v3';
 import type { Listener } from '@weft/xds-api/gen/envoy/config/listener/v3';
 import type { RBAC } from '@weft/xds-api/gen/envoy/config/rbac/v3';
-import type { RouteConfiguration } from '@weft/xds-api/gen/envoy/config/route/v3';
+import type { RouteConfiguration, VirtualHost } from '@weft/xds-api/gen/envoy/config/route/v3';
 import type { Authorizer } from './authorize.ts';
 import { cluster } from './compile/cluster.ts';
 import { endpoints } from './compile/endpoints.ts';
 import { compiling } from './compile/failure.ts';
 import { listener } from './compile/listener.ts';
 import { compileRbacRules } from './compile/rbac.ts';
-import { routeTable, type VirtualHostSource } from './compile/route-table.ts';
+import { routeTable, routeTableOfHosts, virtualHostOf, type VirtualHostSource } from './compile/route-table.ts';
 import type { CompiledVirtualHost } from './compiled-route-table.ts';
 import type { RouteTable } from './route-table.ts';
 import type { ClusterConfig, CompileError, EndpointConfig, ListenerConfig } from './runtime-config.ts';
@@ -43,6 +43,14 @@ export const compileRouteTableOf = (
   hosts: readonly VirtualHostSource[],
   onHost: (index: number, host: CompiledVirtualHost) => void,
 ): RouteTable | CompileError => compiling(table.name ?? '', () => routeTable(table, '', hosts, onHost));
+
+/** One virtual host of a table that leaves them to VHDS; what it inherits is the table's. */
+export const compileVirtualHost = (table: RouteConfiguration, host: VirtualHost): CompiledVirtualHost | CompileError =>
+  compiling(host.name ?? '', () => virtualHostOf(table, host));
+
+/** Such a table, with the hosts there are now; the later one has a domain that stands in two. */
+export const routeTableOf = (table: RouteConfiguration, hosts: Iterable<CompiledVirtualHost>): RouteTable =>
+  routeTableOfHosts(table, hosts);
 
 /** The rules of an RBAC filter alone, as listeners carry them. */
 export const compileRbac = (json: RBAC): Authorizer | CompileError =>

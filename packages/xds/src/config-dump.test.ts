@@ -99,3 +99,36 @@ test('no secret is shown, wherever it stands', () => {
   const redacted = Buffer.from('[redacted]').toString('base64');
   assert.ok(text.includes(`"private_key":{"inline_bytes":"${redacted}"}`));
 });
+
+test('virtual hosts that came by themselves are shown in their table', () => {
+  const version = { version: 'v', updatedMs: 0 };
+  const bytes = (typeUrl: string, json: object) => encodeMessage(typeNameOf(typeUrl), json);
+  const kept = new Map<string, ReadonlyMap<string, KeptResource>>([
+    [
+      typeUrls.routeConfiguration,
+      new Map([
+        ['t', { ...version, bytes: bytes(typeUrls.routeConfiguration, { name: 't', vhds: {} }) }],
+        ['u', { ...version, bytes: bytes(typeUrls.routeConfiguration, { name: 'u' }) }],
+      ]),
+    ],
+    [
+      typeUrls.virtualHost,
+      new Map([['t/a', { ...version, bytes: bytes(typeUrls.virtualHost, { name: 'a', domains: ['a'] }) }]]),
+    ],
+  ]);
+  const { configs } = renderConfigDump({
+    kept: (typeUrl) => kept.get(typeUrl) ?? new Map(),
+    secrets: [],
+    includeEndpoints: false,
+  });
+  const routes = configs[2] as {
+    dynamic_route_configs: { route_config: { name: string; virtual_hosts?: object[] } }[];
+  };
+  assert.deepEqual(
+    routes.dynamic_route_configs.map((r) => [r.route_config.name, r.route_config.virtual_hosts]),
+    [
+      ['t', [{ name: 'a', domains: ['a'] }]],
+      ['u', undefined],
+    ],
+  );
+});

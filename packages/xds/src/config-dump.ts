@@ -40,7 +40,7 @@ export const renderConfigDump = ({ kept, secrets, includeEndpoints }: ConfigDump
         active_state: state,
       })),
     }),
-    config('RoutesConfigDump', { dynamic_route_configs: states(typeUrls.routeConfiguration, 'route_config') }),
+    config('RoutesConfigDump', { dynamic_route_configs: routeStates(kept) }),
     config('SecretsConfigDump', { dynamic_active_secrets: secrets.map(secretState) }),
   ];
   if (includeEndpoints)
@@ -52,6 +52,32 @@ export const renderConfigDump = ({ kept, secrets, includeEndpoints }: ConfigDump
   return { configs };
 };
 
+/** As Envoy shows them: with the virtual hosts that came by themselves (VHDS, `TABLE/HOST`) in their tables. */
+const routeStates = (kept: ConfigDumpInput['kept']): object[] => {
+  const hosts = new Map<string, object[]>();
+  for (const [name, { bytes }] of kept(typeUrls.virtualHost)) {
+    const table = name.slice(0, Math.max(0, name.lastIndexOf('/')));
+    const host = messageOf(typeUrls.virtualHost, bytes);
+    const known = hosts.get(table);
+    if (known) known.push(host);
+    else hosts.set(table, [host]);
+  }
+  return [...kept(typeUrls.routeConfiguration)].map(([name, { version, bytes, updatedMs }]) => {
+    const own = messageOf(typeUrls.routeConfiguration, bytes);
+    const discovered = 'vhds' in own ? hosts.get(name) : undefined;
+    return {
+      version_info: version,
+      route_config: { '@type': typeUrls.routeConfiguration, ...own, ...(discovered && { virtual_hosts: discovered }) },
+      last_updated: time(updatedMs),
+    };
+  });
+};
+
+const messageOf = (typeUrl: string, bytes: Uint8Array): object => {
+  const typeName = typeNameOf(typeUrl);
+  return toAdminForm(typeName, decodeMessage(typeName, bytes)) as object;
+};
+
 const config = (name: string, fields: object): object => ({
   '@type': `type.googleapis.com/envoy.admin.v3.${name}`,
   ...fields,
@@ -59,11 +85,11 @@ const config = (name: string, fields: object): object => ({
 
 const time = (ms: number): string => new Date(ms).toISOString();
 
-const stateOf = (typeUrl: string, field: string, { version, bytes, updatedMs }: KeptResource): object => {
-  const typeName = typeNameOf(typeUrl);
-  const message = toAdminForm(typeName, decodeMessage(typeName, bytes)) as object;
-  return { version_info: version, [field]: { '@type': typeUrl, ...message }, last_updated: time(updatedMs) };
-};
+const stateOf = (typeUrl: string, field: string, { version, bytes, updatedMs }: KeptResource): object => ({
+  version_info: version,
+  [field]: { '@type': typeUrl, ...messageOf(typeUrl, bytes) },
+  last_updated: time(updatedMs),
+});
 
 const secretState = ({ name, updatedMs, certificateChain, trustedCa }: DumpedSecret): object => {
   const bytes = (text: string) => ({ inline_bytes: Buffer.from(text).toString('base64') });

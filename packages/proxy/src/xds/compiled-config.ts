@@ -11,7 +11,8 @@ import type {
 } from '@weft/traffic/runtime-config';
 import { decodeMessage } from '@weft/xds/codec';
 import { typeUrls } from '@weft/xds-api/type-urls';
-import { RouteTableCompiler } from './route-table-compiler.ts';
+import { DiscoveredHosts, type HostsUpdate } from './discovered-hosts.ts';
+import { type DiscoveredTable, RouteTableCompiler } from './route-table-compiler.ts';
 
 /** A resource as it came. */
 export interface ReceivedResource {
@@ -38,7 +39,13 @@ export class CompiledConfig {
   /** Names of the clusters of each EDS name, where it is not just the one that has that name itself. */
   readonly #aliases = new Map<string, Set<string>>();
   readonly #routeTableCompiler = new RouteTableCompiler();
+  readonly #discovered: DiscoveredHosts;
   #current: RuntimeConfig = this.#snapshot();
+
+  /** `keptHosts`: the virtual hosts that were taken so far, by resource name. */
+  constructor(keptHosts: () => Iterable<ReceivedResource> = () => []) {
+    this.#discovered = new DiscoveredHosts(keptHosts);
+  }
 
   get current(): RuntimeConfig {
     return this.#current;
@@ -58,6 +65,11 @@ export class CompiledConfig {
     return names;
   }
 
+  /** Some table leaves its virtual hosts to VHDS. */
+  get wantsVirtualHosts(): boolean {
+    return this.#discovered.wanted;
+  }
+
   /** Null if it was taken; else what is wrong with it. */
   update(typeUrl: string, added: readonly ReceivedResource[], removed: readonly string[]): Problems | null {
     const problems = this.#take(typeUrl, added, removed);
@@ -75,6 +87,8 @@ export class CompiledConfig {
         return this.#takeListeners(added, removed);
       case typeUrls.routeConfiguration:
         return this.#takeRouteTables(added);
+      case typeUrls.virtualHost:
+        return this.#takeVirtualHosts(added, removed);
       default:
         return [{ resource: typeUrl, message: 'was not asked for' }];
     }
@@ -122,17 +136,42 @@ export class CompiledConfig {
     this.#listeners = listeners;
     const wanted = this.wantedRouteTables();
     this.#routeTables = new Map([...this.#routeTables].filter(([name]) => wanted.has(name)));
+    this.#discovered.retain((name) => wanted.has(name));
     return null;
   }
 
   /** A removed table stays while a listener refers to it. */
   #takeRouteTables(added: readonly ReceivedResource[]): Problems | null {
-    const compiled = collect(added, ({ name, bytes }) =>
-      this.#routeTableCompiler.compile(bytes, this.#routeTables.get(name)),
-    );
+    const compiled = collect(added, ({ name, bytes }): RouteTable | HostsUpdate | CompileError => {
+      const table = this.#routeTableCompiler.compile(bytes, this.#routeTables.get(name));
+      return isDiscovered(table) ? this.#discovered.withTable(table.discovered) : table;
+    });
     if (!(compiled instanceof Map)) return compiled;
-    this.#routeTables = new Map([...this.#routeTables, ...compiled]);
+    const tables = new Map(this.#routeTables);
+    const whole = new Set<string>();
+    for (const [name, made] of compiled) {
+      if ('match' in made) {
+        tables.set(name, made);
+        whole.add(name);
+      } else this.#commit(made, tables);
+    }
+    this.#discovered.retain((name) => !whole.has(name));
+    this.#routeTables = tables;
     return null;
+  }
+
+  #takeVirtualHosts(added: readonly ReceivedResource[], removed: readonly string[]): Problems | null {
+    const update = this.#discovered.withHosts(added, removed);
+    if (!('commit' in update)) return update;
+    const tables = new Map(this.#routeTables);
+    this.#commit(update, tables);
+    this.#routeTables = tables;
+    return null;
+  }
+
+  #commit(update: HostsUpdate, tables: Map<string, RouteTable>): void {
+    update.commit();
+    for (const [name, table] of update.tables) tables.set(name, table);
   }
 
   #withEndpoints(cluster: ClusterConfig): ClusterConfig {
@@ -155,6 +194,8 @@ export class CompiledConfig {
     return { listeners: this.#listeners, clusters: this.#clusters, routeTables: this.#routeTables };
   }
 }
+
+const isDiscovered = (table: object): table is DiscoveredTable => 'discovered' in table;
 
 /** The tables that a listener needs before it can be opened. */
 export const routeTablesOf = (listener: ListenerConfig): string[] =>

@@ -24,7 +24,13 @@ export interface ConfigSubscriptionOptions {
 }
 
 /** In the order in which they can be taken: the first name the others. */
-const types = [typeUrls.cluster, typeUrls.listener, typeUrls.clusterLoadAssignment, typeUrls.routeConfiguration];
+const types = [
+  typeUrls.cluster,
+  typeUrls.listener,
+  typeUrls.clusterLoadAssignment,
+  typeUrls.routeConfiguration,
+  typeUrls.virtualHost,
+];
 
 /** A resource whose last version was refused. */
 export interface Refusal {
@@ -36,12 +42,12 @@ export interface Refusal {
 
 /**
  * Keeps the configuration as the control plane has it: clusters and listeners by wildcard, then the endpoints and route
- * tables that they name. What is refused, and a control plane that is away, leave the last good one in force.
+ * tables that they name, then the virtual hosts of tables that leave them to VHDS, by wildcard too. What is refused, and a control plane that is away, leave the last good one in force.
  */
 export class ConfigSubscription {
   readonly client: AdsClient;
   readonly #options: ConfigSubscriptionOptions;
-  readonly #config = new CompiledConfig();
+  readonly #config = new CompiledConfig(() => this.#keptHosts());
   readonly #received = new Set<string>();
   readonly #refusals = new Map<string, Refusal>();
   #state: AdsClientState = { kind: 'disconnected', reason: 'not connected yet' };
@@ -56,7 +62,8 @@ export class ConfigSubscription {
         id: bootstrap.node.id,
         cluster: bootstrap.node.cluster,
         locality: { ...bootstrap.node.locality },
-        metadata: { ...bootstrap.node.metadata },
+        // The control plane may send virtual hosts as resources of their own.
+        metadata: { ...bootstrap.node.metadata, WEFT_VHDS: true },
         userAgentName: 'weft',
       },
       connect: options.connect,
@@ -136,8 +143,15 @@ export class ConfigSubscription {
       this.client.subscribe(typeUrls.clusterLoadAssignment, this.#config.wantedEndpoints());
     if (typeUrl === typeUrls.listener)
       this.client.subscribe(typeUrls.routeConfiguration, this.#config.wantedRouteTables());
+    if (this.#config.wantsVirtualHosts) this.client.subscribe(typeUrls.virtualHost, 'wildcard');
+    else if (this.#received.delete(typeUrls.virtualHost)) this.client.subscribe(typeUrls.virtualHost, []);
     onConfig(this.current);
     return null;
+  }
+
+  *#keptHosts(): Iterable<RestoredResource> {
+    for (const [name, { version, updatedMs, bytes }] of this.client.kept(typeUrls.virtualHost))
+      yield { name, version, updatedMs, bytes };
   }
 
   #onState(state: AdsClientState): void {

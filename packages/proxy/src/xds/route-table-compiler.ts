@@ -9,6 +9,11 @@ type Table = Parameters<typeof compileRouteTableOf>[0];
 type Host = Parameters<typeof compileRouteTableOf>[1][number];
 type CompiledHost = Parameters<Parameters<typeof compileRouteTableOf>[2]>[1];
 
+/** A table without its virtual hosts, which come by VHDS. */
+export interface DiscoveredTable {
+  readonly discovered: Table;
+}
+
 /** What a table was compiled from: a hash of all but its virtual hosts, and each of those by the hash of its bytes. */
 interface Compiled {
   readonly rest: string;
@@ -27,8 +32,10 @@ export class RouteTableCompiler {
   readonly #compiled = new WeakMap<RouteTable, Compiled>();
 
   /** `before`: the table of that name in force. */
-  compile(bytes: Uint8Array, before: RouteTable | undefined): RouteTable | CompileError {
+  compile(bytes: Uint8Array, before: RouteTable | undefined): RouteTable | DiscoveredTable | CompileError {
     const { rest, values } = splitField(bytes, VIRTUAL_HOSTS);
+    const json = decodeMessage<Table>('envoy.config.route.v3.RouteConfiguration', rest);
+    if (json.vhds && values.length === 0) return { discovered: json };
     const restDigest = digest(rest);
     const last = before && this.#compiled.get(before);
     const reusable = last?.rest === restDigest ? last.hosts : new Map<string, CompiledHost>();
@@ -40,7 +47,6 @@ export class RouteTableCompiler {
       hosts.set(digests[i] as string, kept);
       return kept;
     });
-    const json = decodeMessage<Table>('envoy.config.route.v3.RouteConfiguration', rest);
     const table = compileRouteTableOf(json, sources, (i, host) => hosts.set(digests[i] as string, host));
     if ('match' in table) this.#compiled.set(table, { rest: restDigest, hosts });
     return table;

@@ -65,6 +65,27 @@ export const routeTable = (
   return new CompiledRouteTable(json.name ?? '', byDomain);
 };
 
+/** A virtual host that came by itself (VHDS), for a table whose own word it inherits. */
+export const virtualHostOf = (table: RouteConfiguration, host: VirtualHost): CompiledVirtualHost => {
+  const filters = new FilterConfigLevels().with(table.typedPerFilterConfig, '');
+  const around: Around = { filters, mirrors: table.requestMirrorPolicies };
+  const compiled = virtualHost(host, new HeaderLevels(table, ''), around, '');
+  return compiled.domains.length > 0 ? compiled : fail('domains', 'is required');
+};
+
+/**
+ * A table of virtual hosts that came one by one. A domain that stands in two of them, as it may while it moves from one
+ * to the other, belongs to the later one.
+ */
+export const routeTableOfHosts = (
+  table: RouteConfiguration,
+  hosts: Iterable<CompiledVirtualHost>,
+): CompiledRouteTable => {
+  const byDomain = new VirtualHosts<CompiledVirtualHost>(table.ignorePortInHostMatching ?? false);
+  for (const host of [...hosts].reverse()) for (const domain of host.domains) byDomain.add(domain, host);
+  return new CompiledRouteTable(table.name ?? '', byDomain);
+};
+
 interface HeaderLists {
   readonly requestHeadersToAdd?: RouteJson['requestHeadersToAdd'];
   readonly requestHeadersToRemove?: RouteJson['requestHeadersToRemove'];
