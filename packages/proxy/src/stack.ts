@@ -323,7 +323,7 @@ class HttpStack implements HttpService {
 
   handle(x: Exchange): void {
     const { manager, context } = this;
-    const { downstream, headers } = x;
+    const { peer, headers } = x;
     if (context.overload.shedding) {
       this.stats.downstream_rq_overload_close++;
       splitTarget(x);
@@ -334,8 +334,8 @@ class HttpStack implements HttpService {
     // What the client says of itself is sieved before anything may believe it.
     splitTarget(x);
     sieveRequestHeaders(headers, this.direction === 'inbound' && x.connection.mtls, x);
-    forwardClientCert(headers, manager.forwardClientCert, x.forwardedClientCert, downstream.clientCert);
-    x.scheme = addRequestHeaders(headers, x, downstream.tls, this.tracer === null ? context.random : null);
+    forwardClientCert(headers, manager.forwardClientCert, x.forwardedClientCert, peer.clientCert);
+    x.scheme = addRequestHeaders(headers, x, peer.tls, this.tracer === null ? context.random : null);
     if (this.tracer !== null) x.span = this.tracer.begin(x, this.stats.tracing);
     // Policies and routes see the path as the application would understand it.
     if (manager.normalizePath && x.method !== 'CONNECT') {

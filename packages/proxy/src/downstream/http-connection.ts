@@ -4,12 +4,12 @@ import type { MessageSink } from '@weft/wire/http1/message-reader';
 import type { RequestHead } from '@weft/wire/http1/request-head';
 import { RequestReader } from '@weft/wire/http1/request-reader';
 import type { WireError } from '@weft/wire/http1/wire-error';
-import type { DownstreamPort } from '../router/downstream-port.ts';
+import { writeResponseHead } from '@weft/wire/http1/write-head';
+import { DownstreamPeer, type DownstreamPort } from '../router/downstream-port.ts';
 import { Exchange } from '../router/exchange.ts';
 import type { HttpService } from '../router/http-service.ts';
 import { MessageWriter } from '../router/message-writer.ts';
 import { type LocalReply, localReplies, protocolError } from '../router/outcome.ts';
-import type { RequestMetrics } from '../telemetry.ts';
 import { readIntoSharedBuffer } from '../shared-read-buffer.ts';
 import { type TimerTarget, WheelTimer } from '../timer-wheel.ts';
 
@@ -31,12 +31,8 @@ const LINGER_MS = 1000;
 /** A client's HTTP/1 connection: requests one after the other, each by the configuration that is there when it begins. */
 export class DownstreamConnection implements MessageSink<RequestHead>, DownstreamPort, TimerTarget {
   readonly socket: Socket;
-  readonly view: ConnectionView;
-  readonly writer: MessageWriter;
-  readonly clientCert: string;
-  readonly tls: boolean;
-  metrics: RequestMetrics | null = null;
-  metricsFor: readonly unknown[] = [];
+  readonly peer: DownstreamPeer;
+  readonly #writer: MessageWriter;
   readonly #slot: ServiceSlot;
   readonly #onClosed: (connection: DownstreamConnection) => void;
   readonly #reader: RequestReader;
@@ -47,6 +43,9 @@ export class DownstreamConnection implements MessageSink<RequestHead>, Downstrea
   #closing = false;
   #draining = false;
   #headTimed = false;
+  /** Of the request at hand: HTTP/1.`minor`, and whether the connection takes another one after it. */
+  #minor = 1;
+  #another = true;
   readonly #startMs: number;
   /** Until the connection has lasted as long as it may; null where it may for ever. */
   #lifeTimer: WheelTimer | null = null;
@@ -60,10 +59,8 @@ export class DownstreamConnection implements MessageSink<RequestHead>, Downstrea
     onClosed: (connection: DownstreamConnection) => void,
   ) {
     this.socket = socket;
-    this.view = view;
-    this.tls = security.tls;
-    this.clientCert = security.clientCert;
-    this.writer = new MessageWriter(socket);
+    this.peer = new DownstreamPeer(view, security.clientCert, security.tls);
+    this.#writer = new MessageWriter(socket);
     this.#slot = slot;
     this.#service = service;
     this.#onClosed = onClosed;
@@ -89,6 +86,7 @@ export class DownstreamConnection implements MessageSink<RequestHead>, Downstrea
     }
   }
 
+  /** It takes requests, as far as the listener is concerned. */
   get keepAlive(): boolean {
     return !this.#draining && !this.#service.context.overload.shedding && this.#slot.service !== null;
   }
@@ -120,8 +118,10 @@ export class DownstreamConnection implements MessageSink<RequestHead>, Downstrea
       return;
     }
     this.#headTimed = false;
+    this.#minor = head.minor;
+    this.#another = head.keepAlive;
     service.upstreams.wheel.disarm(this.#timer);
-    this.#exchange.begin(head, service);
+    this.#exchange.begin(head, head.chunked, service);
   }
 
   onData(buffer: Buffer, start: number, end: number): void {
@@ -142,11 +142,61 @@ export class DownstreamConnection implements MessageSink<RequestHead>, Downstrea
   }
 
   #refuse(reply: LocalReply): void {
+    this.#minor = 1;
     this.#exchange.refuse(this.#service, reply);
     this.#close();
   }
 
   // ─── DownstreamPort: what the exchange wants ───
+
+  get protocol(): 'HTTP/1.0' | 'HTTP/1.1' {
+    return this.#minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0';
+  }
+
+  get blocked(): boolean {
+    return this.#writer.blocked;
+  }
+
+  informational(status: number, reason: string, headers: readonly string[]): void {
+    if (this.#minor === 0) return;
+    this.#writer.head(writeResponseHead(1, status, reason, headers, false, true, ''), false);
+    this.#writer.flush();
+  }
+
+  respond(status: number, reason: string, headers: readonly string[], openEnded: boolean, upgrade: string): void {
+    if (upgrade === 'connect') {
+      this.#another = true;
+      this.#writer.head('HTTP/1.1 200 OK\r\n\r\n', false);
+      return;
+    }
+    const chunked = openEnded && this.#minor === 1;
+    this.#another = this.#another && this.keepAlive && chunked === openEnded;
+    this.#writer.head(
+      writeResponseHead(this.#minor, status, reason, headers, chunked, this.#another, upgrade),
+      chunked,
+    );
+  }
+
+  data(buffer: Buffer, start: number, end: number): void {
+    this.#writer.data(buffer, start, end);
+  }
+
+  end(trailers: readonly string[]): void {
+    this.#writer.end(trailers);
+  }
+
+  flush(): void {
+    this.#writer.flush();
+  }
+
+  lastExchange(): void {
+    this.#another = false;
+  }
+
+  discardsRest(): boolean {
+    if (!this.#another) this.#close();
+    return this.#another;
+  }
 
   pauseReading(): void {
     if (this.#paused) return;
@@ -160,8 +210,8 @@ export class DownstreamConnection implements MessageSink<RequestHead>, Downstrea
     this.socket.resume();
   }
 
-  exchangeEnded(keepAlive: boolean): void {
-    if (!keepAlive || !this.keepAlive) {
+  exchangeEnded(): void {
+    if (!this.#another || !this.keepAlive) {
       this.#close();
       return;
     }
@@ -177,7 +227,9 @@ export class DownstreamConnection implements MessageSink<RequestHead>, Downstrea
     this.#arm(LINGER_MS);
   }
 
-  tunnel(): void {
+  openTunnel(): void {
+    this.#another = false;
+    this.#writer.flush();
     this.#reader.tunnel();
   }
 
@@ -246,11 +298,11 @@ export class DownstreamConnection implements MessageSink<RequestHead>, Downstrea
     const { stats } = this.#service;
     stats.downstream_cx_active += change;
     stats.downstream_cx_http1_active += change;
-    if (this.tls) stats.downstream_cx_ssl_active += change;
+    if (this.peer.tls) stats.downstream_cx_ssl_active += change;
     if (change === -1) return;
     stats.downstream_cx_total++;
     stats.downstream_cx_http1_total++;
-    if (this.tls) stats.downstream_cx_ssl_total++;
+    if (this.peer.tls) stats.downstream_cx_ssl_total++;
   }
 
   #countEnd(): void {

@@ -9,28 +9,30 @@
  *                 └► reply          │  └───────┴── fails ───┘             └ fails: destroy
  *                                   └─ backoff ◄──┘ (or reply)
  */
-import type { Socket } from 'node:net';
-import type { ConnectionView, RequestView } from '@weft/traffic/request';
+import { type ConnectionView, headerValue, type RequestView } from '@weft/traffic/request';
 import { applyCors, type CorsPolicy } from '@weft/traffic/cors';
 import { grpcToHttpStatus, httpToGrpcStatus } from '@weft/traffic/grpc-status';
 import type { HopSpan } from '@weft/telemetry/trace-headers';
 import { applyHeaderOperations, noHeaderOperations } from '@weft/traffic/header-operations';
 import type { HeaderOperations } from '@weft/traffic/runtime-config';
 import { type ForwardAction, type Route, rewritePath, type WeightedCluster } from '@weft/traffic/route-table';
-import { RequestHead } from '@weft/wire/http1/request-head';
-import type { ResponseHead } from '@weft/wire/http1/response-head';
-import { writeRequestHead, writeResponseHead } from '@weft/wire/http1/write-head';
 import type { Cluster, Host } from '../context.ts';
 import type { KnownHeaders } from '../headers/request-headers.ts';
 import { sieveResponseHeaders } from '../headers/response-headers.ts';
 import type { TcpMetrics } from '../telemetry.ts';
 import { type TimerTarget, WheelTimer } from '../timer-wheel.ts';
 import type { ConnectionFailure, ConnectionWaiter, HostPool, PendingConnection } from '../upstream/host-pool.ts';
-import type { ResetReason, ResponseSink, UpstreamConnection } from '../upstream/http-connection.ts';
-import type { DownstreamPort } from './downstream-port.ts';
+import type {
+  OutgoingRequest,
+  ResetReason,
+  ResponseSink,
+  UpstreamResponseHead,
+  UpstreamStream,
+} from '../upstream/upstream-stream.ts';
+import type { DownstreamPeer, DownstreamPort, IncomingRequest } from './downstream-port.ts';
 import type { HttpService } from './http-service.ts';
 import { type Mirror, startMirrors } from './mirror.ts';
-import { encodeGrpcMessage, type LocalReply, localReplies, upstreamReset } from './outcome.ts';
+import { encodeGrpcMessage, type LocalReply, localReplies, resetFlags, upstreamReset } from './outcome.ts';
 import { report, tunnelOpened } from './report.ts';
 import {
   type AttemptFailure,
@@ -61,9 +63,18 @@ const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
 
 const noHeaders: readonly string[] = [];
 
-const localAddressOf = ({ localAddress = '', localPort }: Socket): string => `${localAddress}:${localPort ?? ''}`;
+/** Of bytes that are no request. */
+const nothing: Omit<IncomingRequest, 'headers'> = {
+  method: '',
+  target: '',
+  host: '',
+  upgrade: '',
+  bytes: 0,
+};
 
-export class Exchange implements RequestView, KnownHeaders, ResponseSink, ConnectionWaiter, TimerTarget {
+export class Exchange
+  implements RequestView, KnownHeaders, OutgoingRequest, ResponseSink, ConnectionWaiter, TimerTarget
+{
   // As policies and routes see the request.
   method = '';
   path = '';
@@ -82,14 +93,15 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
   grpc = false;
 
   readonly downstream: DownstreamPort;
+  readonly peer: DownstreamPeer;
   service: HttpService;
   #state: State = 'idle';
-  #minor = 1;
   /** As the client wrote it, and as the upstream gets it. */
   host = '';
   upgrade = '';
-  #requestChunked = false;
-  #clientKeepAlive = true;
+  openEnded = false;
+  /** Of this attempt. */
+  readonly extra: string[] = [];
   #requestEnded = false;
   #trailers: readonly string[] = [];
   /** The request's body, as long as another attempt may need it. */
@@ -109,7 +121,7 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
   cluster: Cluster | null = null;
   upstreamHost: Host | null = null;
   pool: HostPool | null = null;
-  #connection: UpstreamConnection | null = null;
+  #stream: UpstreamStream | null = null;
   #pending: PendingConnection | null = null;
   #counted = false;
   #staleRetried = false;
@@ -147,6 +159,8 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
   responseTrailers: readonly string[] = noHeaders;
   /** Where our connection to the upstream begins; known where there is an access log. */
   upstreamLocalAddress = '';
+  /** Of the last attempt that got so far. */
+  upstreamProtocol = '';
   /** Of a CONNECT whose tunnel is open: bytes, which are no request. */
   tunnelMetrics: TcpMetrics | null = null;
   /** Null: not traced. */
@@ -162,7 +176,8 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
 
   constructor(downstream: DownstreamPort, service: HttpService) {
     this.downstream = downstream;
-    this.connection = downstream.view;
+    this.peer = downstream.peer;
+    this.connection = downstream.peer.view;
     this.service = service;
   }
 
@@ -171,17 +186,14 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
     return this.#state !== 'idle';
   }
 
-  get minor(): number {
-    return this.#minor;
-  }
-
   /** Bytes go through as they are. */
   get tunnelOpen(): boolean {
     return this.#tunnelOpen;
   }
 
-  begin(head: RequestHead, service: HttpService): void {
-    this.#start(head, service);
+  /** `openEnded`: there is a body, and no length was told beforehand. */
+  begin(request: IncomingRequest, openEnded: boolean, service: HttpService): void {
+    this.#start(request, openEnded, service);
     this.#beginning = true;
     service.handle(this);
     this.#beginning = false;
@@ -189,35 +201,32 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
 
   /** Bytes that are no request, or a part of one only: answered, recorded, and the last of their connection. */
   refuse(service: HttpService, reply: LocalReply): void {
-    this.#start(new RequestHead(), service);
-    this.#clientKeepAlive = false;
+    this.#start({ ...nothing, headers: [] }, false, service);
+    this.downstream.lastExchange();
     this.reply(reply);
   }
 
   /** The body is not what its head promised, so nobody knows where the next request begins. */
   onRequestError(reply: LocalReply): void {
-    this.#clientKeepAlive = false;
-    if (this.#state === 'responded') this.downstream.exchangeEnded(false);
+    this.downstream.lastExchange();
+    if (this.#state === 'responded') this.#complete();
     else if (this.#state === 'responding') {
       this.flags = reply.flags;
       this.details = reply.details;
-      this.#responded();
-      this.downstream.destroy();
+      this.#breakOff();
     } else this.reply(reply);
   }
 
-  #start(head: RequestHead, service: HttpService): void {
+  #start(request: IncomingRequest, openEnded: boolean, service: HttpService): void {
     this.service = service;
-    this.method = head.method;
-    this.path = head.target;
+    this.method = request.method;
+    this.path = request.target;
     this.originalPath = '';
     this.#originalHost = '';
-    this.host = head.host;
-    this.headers = head.headers;
-    this.upgrade = head.upgrade;
-    this.#minor = head.minor;
-    this.#requestChunked = head.chunked;
-    this.#clientKeepAlive = head.keepAlive;
+    this.host = request.host;
+    this.headers = request.headers;
+    this.upgrade = request.upgrade;
+    this.openEnded = openEnded;
     this.#requestEnded = false;
     this.#trailers = [];
     this.#kept.length = 0;
@@ -240,7 +249,7 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
     this.#heldMs = 0;
     this.#mirrors = null;
     this.cors = null;
-    this.headBytes = head.bytes;
+    this.headBytes = request.bytes;
     this.requestBytes = 0;
     this.responseHeadBytes = 0;
     this.responseBytes = 0;
@@ -253,12 +262,14 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
     this.responseHeaders = noHeaders;
     this.responseTrailers = noHeaders;
     this.upstreamLocalAddress = '';
+    this.upstreamProtocol = '';
     this.tunnelMetrics = null;
     this.span = null;
     this.startMs = service.context.clock.monotonic();
     const { stats } = service;
     stats.downstream_rq_total++;
-    stats.downstream_rq_http1_total++;
+    if (this.downstream.protocol === 'HTTP/2') stats.downstream_rq_http2_total++;
+    else stats.downstream_rq_http1_total++;
     stats.downstream_rq_active++;
     this.#nowMs = this.startMs;
     this.#state = 'filtering';
@@ -290,16 +301,17 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
     applyHeaderOperations(ops, all);
     if (this.cors !== null) applyCors(this.cors, this.corsOrigin, all);
     applyHeaderOperations(manager.responseHeaderOps, all);
-    all.push('content-length', `${Buffer.byteLength(body)}`);
+    // HTTP/2 says by the head itself that there is no body; a gRPC client takes that for what it is: trailers.
+    if (body !== '' || this.downstream.protocol !== 'HTTP/2') all.push('content-length', `${Buffer.byteLength(body)}`);
     all.push('date', new Date(context.clock.now()).toUTCString());
     if (manager.serverName !== '') all.push('server', manager.serverName);
     this.#writeHead(this.status, '', all, false, '');
     if (body !== '' && this.method !== 'HEAD') {
       const bytes = Buffer.from(body);
-      this.downstream.writer.data(bytes, 0, bytes.length);
+      this.downstream.data(bytes, 0, bytes.length);
       this.responseBytes = bytes.length;
     }
-    this.downstream.writer.end([]);
+    this.downstream.end([]);
     this.#responded();
   }
 
@@ -334,15 +346,15 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
     this.requestBytes += end - start;
     if (this.#state === 'responded') {
       this.#discarded += end - start;
-      if (this.#discarded > DISCARD_BYTES) this.#clientKeepAlive = false;
+      if (this.#discarded > DISCARD_BYTES) this.downstream.lastExchange();
       return;
     }
     if (this.#mirrors !== null) for (const mirror of this.#mirrors) mirror.data(buffer, start, end);
-    if (this.#connection !== null) this.#connection.writer.data(buffer, start, end);
-    if (this.#connection === null || this.#mayRepeat()) this.#keep(buffer, start, end);
+    if (this.#stream !== null) this.#stream.data(buffer, start, end);
+    if (this.#stream === null || this.#mayRepeat()) this.#keep(buffer, start, end);
     else if (this.#kept.length > 0) this.#forget();
     if (this.#idleMs > 0) this.#touchNow();
-    if (this.#tryIdleTimer !== null && this.#connection !== null) this.#touchTry();
+    if (this.#tryIdleTimer !== null && this.#stream !== null) this.#touchTry();
   }
 
   onRequestEnd(trailers: readonly string[]): void {
@@ -360,15 +372,15 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
       const from = this.requestBytes === 0 ? this.#nowMs : this.service.context.clock.monotonic();
       wheel.arm(this.#requestTimer, this.#action.timeoutMs, from);
     }
-    if (this.#connection !== null) this.#endAttemptRequest(this.#connection);
+    if (this.#stream !== null) this.#endAttemptRequest(this.#stream);
   }
 
   /** No more bytes from the client for now. */
   onRequestFlush(): void {
     if (this.#mirrors !== null) for (const mirror of this.#mirrors) mirror.flush();
-    if (this.#connection !== null) {
-      this.#connection.writer.flush();
-      if (this.#connection.writer.blocked) {
+    if (this.#stream !== null) {
+      this.#stream.flush();
+      if (this.#stream.blocked) {
         if (this.cluster !== null) this.cluster.stats.upstream_flow_control_backed_up_total++;
         this.downstream.pauseReading();
       }
@@ -392,10 +404,10 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
   }
 
   onDownstreamDrain(): void {
-    if (this.#connection === null) return;
-    if (this.cluster !== null && this.#connection.socket.isPaused())
+    if (this.#stream === null) return;
+    if (this.cluster !== null && this.#stream.readingPaused)
       this.cluster.stats.upstream_flow_control_resumed_reading_total++;
-    this.#connection.socket.resume();
+    this.#stream.resumeReading();
   }
 
   onUpstreamDrain(): void {
@@ -419,7 +431,7 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
   }
 
   #mirror(action: ForwardAction): void {
-    this.#mirrors = startMirrors(this, action, this.#requestChunked);
+    this.#mirrors = startMirrors(this, action);
     for (const mirror of this.#mirrors ?? []) {
       for (const bytes of this.#kept) mirror.data(bytes, 0, bytes.length);
       if (this.#requestEnded) mirror.requestEnd(this.#trailers);
@@ -450,7 +462,7 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
     }
     this.upstreamHost = host;
     this.attempts++;
-    if (this.method === 'CONNECT' && host.address === this.service.address && host.port === this.service.port) {
+    if (this.method === 'CONNECT' && this.#isThisListener(host)) {
       this.#continueInProcess();
       return;
     }
@@ -465,62 +477,56 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
     if (pending !== null) this.#pending = pending;
   }
 
-  onConnection(connection: UpstreamConnection): void {
+  onStream(stream: UpstreamStream): void {
     this.#pending = null;
-    this.#connection = connection;
+    this.#stream = stream;
     this.#state = 'requesting';
-    this.upstreamPrincipal = connection.principal;
+    this.upstreamPrincipal = stream.principal;
+    this.upstreamProtocol = stream.protocol;
     (this.cluster as Cluster).stats.upstream_rq_total++;
-    if (this.service.accessLogs.length > 0) this.upstreamLocalAddress = localAddressOf(connection.socket);
-    connection.begin(this, this.method);
+    if (this.service.accessLogs.length > 0) this.upstreamLocalAddress = stream.localAddress;
     (this.upstreamHost as Host).outlier?.connected(false);
     if (this.method === 'CONNECT') {
-      connection.tunnel();
+      stream.connect(this);
       this.#openTunnel();
       return;
     }
-    connection.writer.head(this.#head(), this.#requestChunked);
+    this.extra.length = 0;
+    this.attemptHeaders(this.upstreamHost as Host, this.attempts, this.extra);
+    stream.request(this, this);
     this.#attemptSent = true;
     if ((this.#action?.retry?.perTryIdleTimeoutMs ?? 0) > 0) this.#touchTry();
-    for (const bytes of this.#kept) connection.writer.data(bytes, 0, bytes.length);
+    for (const bytes of this.#kept) stream.data(bytes, 0, bytes.length);
     if (!this.#mayRepeat()) this.#forget();
-    if (this.#requestEnded) this.#endAttemptRequest(connection);
+    if (this.#requestEnded) this.#endAttemptRequest(stream);
     else if (!this.#beginning) {
       // It came while the client was silent or held back: go on.
-      connection.writer.flush();
+      stream.flush();
       this.downstream.resumeReading();
     }
   }
 
-  #head(): string {
-    const extra = this.extraHeaders(this.upstreamHost as Host, this.attempts);
-    return writeRequestHead(this.method, this.path, this.host, this.headers, extra, this.#requestChunked, this.upgrade);
-  }
-
   /** What an attempt adds to the request's own headers. */
-  extraHeaders(host: Host, attempt: number): string {
+  attemptHeaders(host: Host, attempt: number, to: string[]): void {
     const { context } = this.service;
-    let extra = '';
-    if (this.route?.virtualHost.includeAttemptCount) extra = `x-envoy-attempt-count: ${attempt}\r\n`;
+    if (this.route?.virtualHost.includeAttemptCount) to.push('x-envoy-attempt-count', `${attempt}`);
     const action = this.#action as ForwardAction;
-    if (action.timeoutMs > 0) extra += `x-envoy-expected-rq-timeout-ms: ${Math.round(action.timeoutMs)}\r\n`;
-    if (this.#originalHost !== '') extra += `x-envoy-original-host: ${this.#originalHost}\r\n`;
-    if (this.path !== this.originalPath) extra += `x-envoy-original-path: ${this.originalPath}\r\n`;
+    if (action.timeoutMs > 0) to.push('x-envoy-expected-rq-timeout-ms', `${Math.round(action.timeoutMs)}`);
+    if (this.#originalHost !== '') to.push('x-envoy-original-host', this.#originalHost);
+    if (this.path !== this.originalPath) to.push('x-envoy-original-path', this.originalPath);
     if (host.tls !== null) {
-      extra += `x-envoy-peer-metadata-id: ${context.local.nodeId}\r\nx-envoy-peer-metadata: ${context.peerMetadata}\r\n`;
+      to.push('x-envoy-peer-metadata-id', context.local.nodeId, 'x-envoy-peer-metadata', context.peerMetadata);
     }
-    return extra;
   }
 
-  #endAttemptRequest(connection: UpstreamConnection): void {
+  #endAttemptRequest(stream: UpstreamStream): void {
     if (this.#tunnel) {
-      connection.writer.flush();
+      stream.flush();
       if (this.#upstreamEnded) this.#responded();
-      else connection.socket.end();
+      else stream.endWriting();
       return;
     }
-    connection.requestEnded();
-    connection.writer.end(this.#trailers);
+    stream.end(this.#trailers);
     const perTryMs = this.#action?.retry?.perTryTimeoutMs ?? 0;
     if (perTryMs > 0)
       this.service.upstreams.wheel.arm(this.#tryTimer, perTryMs, this.service.context.clock.monotonic());
@@ -536,23 +542,23 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
   }
 
   onReset(reason: ResetReason): void {
-    const connection = this.#connection as UpstreamConnection;
-    this.#connection = null;
+    const stream = this.#stream as UpstreamStream;
+    this.#stream = null;
     if (this.cluster !== null) this.cluster.stats.upstream_rq_rx_reset++;
     if (this.#state === 'responding') {
       this.#broken(reason);
       return;
     }
     // A connection that was kept and closed by the server just when it was used: nobody's fault, repeated once.
-    const stale = connection.requests > 1 && !connection.responseStarted;
-    if (stale && !this.#staleRetried && idempotent.has(this.method) && this.requestBytes === this.#keptBytes) {
+    const lost = stream.unprocessed || (stream.stale && idempotent.has(this.method));
+    if (lost && !this.#staleRetried && this.requestBytes === this.#keptBytes) {
       this.#staleRetried = true;
       this.attempts--;
       this.#endCounts();
       this.#attempt();
       return;
     }
-    this.#failed('reset', reason, reason === 'protocol error' ? 'UPE' : 'UC');
+    this.#failed(reason === 'remote refused stream reset' ? 'refused' : 'reset', reason, resetFlags[reason]);
   }
 
   #failed(failure: AttemptFailure, reason: string, flag: string): void {
@@ -622,9 +628,9 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
   }
 
   #endAttemptConnection(): void {
-    const connection = this.#connection;
-    this.#connection = null;
-    connection?.abandon();
+    const stream = this.#stream;
+    this.#stream = null;
+    stream?.abandon();
   }
 
   #endCounts(): void {
@@ -641,15 +647,9 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
 
   // ─── the response ───
 
-  onResponseHead(head: ResponseHead): void {
+  onResponseHead(head: UpstreamResponseHead): void {
     if (head.status < 200 && head.status !== 101) {
-      if (this.#minor === 1) {
-        this.downstream.writer.head(
-          writeResponseHead(1, head.status, head.reason, head.headers, false, true, ''),
-          false,
-        );
-        this.downstream.writer.flush();
-      }
+      this.downstream.informational(head.status, head.reason, head.headers);
       return;
     }
     if (head.status === 101 && this.upgrade === '') {
@@ -683,53 +683,50 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
     applyHeaderOperations(this.service.manager.responseHeaderOps, headers);
     if (head.status === 101) {
       this.#writeHead(101, head.reason, headers, false, head.upgrade);
-      this.#connection?.tunnel();
+      this.#stream?.openTunnel();
       this.#openTunnel();
       return;
     }
     this.#state = 'responding';
     const hasBody = this.method !== 'HEAD' && head.status !== 204 && head.status !== 304;
-    const untilClose = hasBody && head.contentLength === -1;
-    const chunked = untilClose && this.#minor === 1;
-    if (untilClose && !chunked) this.#clientKeepAlive = false;
-    this.#writeHead(head.status, head.reason, headers, chunked, '');
+    // HTTP/2 may end a stream without a word about the length, HTTP/1 may not.
+    const silent = hasBody && head.contentLength === 0 && this.upstreamProtocol === 'HTTP/2';
+    if (silent && this.downstream.protocol !== 'HTTP/2' && headerValue(headers, 'content-length') === undefined) {
+      headers.push('content-length', '0');
+    }
+    this.#writeHead(head.status, head.reason, headers, hasBody && head.contentLength === -1, '');
   }
 
-  #writeHead(status: number, reason: string, headers: readonly string[], chunked: boolean, upgrade: string): void {
+  #writeHead(status: number, reason: string, headers: readonly string[], openEnded: boolean, upgrade: string): void {
     this.responseHeaders = headers;
-    const keepAlive = this.#clientKeepAlive && this.downstream.keepAlive;
-    this.#clientKeepAlive = keepAlive;
-    this.downstream.writer.head(
-      writeResponseHead(this.#minor, status, reason, headers, chunked, keepAlive, upgrade),
-      chunked,
-    );
+    this.downstream.respond(status, reason, headers, openEnded, upgrade);
   }
 
   onResponseData(buffer: Buffer, start: number, end: number): void {
     this.responseBytes += end - start;
-    this.downstream.writer.data(buffer, start, end);
+    this.downstream.data(buffer, start, end);
     if (this.#idleMs > 0) this.#touchNow();
     if (this.#tryIdleTimer !== null) this.#touchTry();
   }
 
   onResponseFlush(): void {
-    this.downstream.writer.flush();
-    if (!this.downstream.writer.blocked || this.#connection === null) return;
+    this.downstream.flush();
+    if (!this.downstream.blocked || this.#stream === null) return;
     if (this.cluster !== null) this.cluster.stats.upstream_flow_control_paused_reading_total++;
-    this.#connection.socket.pause();
+    this.#stream.pauseReading();
   }
 
   onResponseEnd(trailers: readonly string[]): void {
     if (this.#tunnelOpen) {
       this.#upstreamEnded = true;
-      this.downstream.writer.flush();
+      this.downstream.flush();
       if (this.#requestEnded) this.#responded();
       else this.downstream.endWriting();
       return;
     }
-    this.#connection = null;
+    this.#stream = null;
     this.responseTrailers = trailers;
-    this.downstream.writer.end(trailers);
+    this.downstream.end(trailers);
     this.#responded();
   }
 
@@ -739,33 +736,42 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
       this.service.stats.rq_reset_after_downstream_response_started++;
       this.service.stats.downstream_rq_tx_reset++;
       (this.upstreamHost as Host).outlier?.failed('connect');
-      this.flags = reason === 'protocol error' ? 'UPE' : 'UC';
+      this.flags = resetFlags[reason];
       this.details = `upstream_reset_after_response_started{${reason.replaceAll(' ', '_')}}`;
     }
-    this.downstream.writer.flush();
-    this.#clientKeepAlive = false;
-    this.#responded();
-    this.downstream.destroy();
+    this.downstream.flush();
+    this.#breakOff();
   }
 
-  /** The response is written, or as much of it as there will be. */
+  /** The response is written. */
   #responded(): void {
-    this.#endAttempt();
-    this.#disarm();
-    this.#state = 'responded';
-    report(this, this.service.context.clock.monotonic());
+    this.#settle();
     if (this.#requestEnded) {
       this.#complete();
       return;
     }
     this.service.stats.downstream_rq_response_before_rq_complete++;
-    if (!this.#clientKeepAlive) this.downstream.exchangeEnded(false);
-    else this.downstream.resumeReading();
+    if (this.downstream.discardsRest()) this.downstream.resumeReading();
+    else this.#state = 'idle';
+  }
+
+  /** As much of the response is written as there will be. */
+  #breakOff(): void {
+    this.#settle();
+    this.#state = 'idle';
+    this.downstream.destroy();
+  }
+
+  #settle(): void {
+    this.#endAttempt();
+    this.#disarm();
+    this.#state = 'responded';
+    report(this, this.service.context.clock.monotonic());
   }
 
   #complete(): void {
     this.#state = 'idle';
-    this.downstream.exchangeEnded(this.#clientKeepAlive);
+    this.downstream.exchangeEnded();
   }
 
   // ─── CONNECT and upgrades ───
@@ -777,27 +783,29 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
     this.service.stats.downstream_cx_upgrades_total++;
     this.service.stats.downstream_cx_upgrades_active++;
     this.#state = 'responding';
-    this.#requestChunked = false;
     this.#requestEnded = false;
-    this.#clientKeepAlive = false;
     if (this.#requestTimer.armed) this.service.upstreams.wheel.disarm(this.#requestTimer);
     if (this.method === 'CONNECT') {
       this.status = 200;
       this.details = 'via_upstream';
-      this.downstream.writer.head('HTTP/1.1 200 OK\r\n\r\n', false);
+      this.#writeHead(200, 'OK', noHeaders, false, 'connect');
       this.tunnelMetrics = tunnelOpened(this);
     }
-    this.downstream.writer.flush();
-    this.downstream.tunnel();
+    this.downstream.openTunnel();
     this.onRequestFlush();
     this.downstream.resumeReading();
   }
 
+  #isThisListener(host: Host): boolean {
+    // Inside a stream of HTTP/2 another connection begins: that one goes through the listener as any.
+    if (this.downstream.protocol === 'HTTP/2') return false;
+    return host.address === this.service.address && host.port === this.service.port;
+  }
+
   /** CONNECT to this very listener: what is inside is HTTP for us, read from the same connection. */
   #continueInProcess(): void {
-    this.#clientKeepAlive = true;
-    this.downstream.writer.head('HTTP/1.1 200 OK\r\n\r\n', false);
-    this.downstream.writer.flush();
+    this.downstream.respond(200, 'OK', noHeaders, false, 'connect');
+    this.downstream.flush();
     this.#disarm();
     this.#state = 'responded';
     this.service.stats.downstream_rq_active--;
@@ -824,9 +832,7 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
       // Too late for an answer of our own.
       this.flags = kind === 'idle' ? 'SI' : 'UT';
       this.details = kind === 'idle' ? 'stream_idle_timeout' : 'response_timeout';
-      this.#clientKeepAlive = false;
-      this.#responded();
-      this.downstream.destroy();
+      this.#breakOff();
       return;
     }
     if (kind === 'try' || kind === 'try-idle') {
@@ -848,7 +854,7 @@ export class Exchange implements RequestView, KnownHeaders, ResponseSink, Connec
     else if (kind === 'try-idle') stats.upstream_rq_per_try_idle_timeout++;
     else if (kind === 'request' && this.#requestEnded && this.#state !== 'responding') {
       stats.upstream_rq_timeout++;
-      if (this.#connection !== null) this.upstreamHost?.outlier?.failed('timeout');
+      if (this.#stream !== null) this.upstreamHost?.outlier?.failed('timeout');
     }
   }
 

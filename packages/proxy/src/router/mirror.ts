@@ -1,12 +1,16 @@
 import { applyHeaderOperations } from '@weft/traffic/header-operations';
 import { isMirrored, type MirrorPolicy, mirrorHost } from '@weft/traffic/mirror';
 import type { ForwardAction } from '@weft/traffic/route-table';
-import type { ResponseHead } from '@weft/wire/http1/response-head';
-import { writeRequestHead } from '@weft/wire/http1/write-head';
 import type { Cluster, Host } from '../context.ts';
 import { type TimerTarget, WheelTimer } from '../timer-wheel.ts';
 import type { ConnectionWaiter, PendingConnection } from '../upstream/host-pool.ts';
-import type { ResetReason, ResponseSink, UpstreamConnection } from '../upstream/http-connection.ts';
+import type {
+  OutgoingRequest,
+  ResetReason,
+  ResponseSink,
+  UpstreamResponseHead,
+  UpstreamStream,
+} from '../upstream/upstream-stream.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -16,7 +20,7 @@ const KEEP_BYTES = 1024 * 1024;
 const DEFAULT_TIMEOUT_MS = 15_000;
 
 /** Copies of a request that is about to be forwarded; null if there are none. */
-export const startMirrors = (x: Exchange, action: ForwardAction, chunked: boolean): Mirror[] | null => {
+export const startMirrors = (x: Exchange, action: ForwardAction): Mirror[] | null => {
   const { context } = x.service;
   let mirrors: Mirror[] | null = null;
   for (const policy of action.mirrors ?? []) {
@@ -28,7 +32,7 @@ export const startMirrors = (x: Exchange, action: ForwardAction, chunked: boolea
       continue;
     }
     const host = cluster.pick(null);
-    if (host !== null) (mirrors ??= []).push(new Mirror(x, policy, action, cluster, host, chunked));
+    if (host !== null) (mirrors ??= []).push(new Mirror(x, policy, action, cluster, host));
   }
   return mirrors;
 };
@@ -38,39 +42,39 @@ export const startMirrors = (x: Exchange, action: ForwardAction, chunked: boolea
  * what goes wrong with it ends it. It counts for its cluster, but is no request of Istio's metrics or the access log.
  * https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto#config-route-v3-routeaction-requestmirrorpolicy
  */
-export class Mirror implements ConnectionWaiter, ResponseSink, TimerTarget {
+export class Mirror implements ConnectionWaiter, OutgoingRequest, ResponseSink, TimerTarget {
   readonly #upstreams: Upstreams;
   readonly #cluster: Cluster;
   readonly #host: Host;
-  readonly #method: string;
-  readonly #head: string;
-  readonly #chunked: boolean;
+  readonly method: string;
+  readonly path: string;
+  readonly scheme: string;
+  readonly host: string;
+  readonly headers: string[];
+  readonly extra: string[] = [];
+  readonly openEnded: boolean;
+  readonly upgrade = '';
   readonly #timer = new WheelTimer(this, 'mirror');
   #pending: PendingConnection | null = null;
-  #connection: UpstreamConnection | null = null;
+  #stream: UpstreamStream | null = null;
   #kept: Buffer[] = [];
   #keptBytes = 0;
   #trailers: readonly string[] = [];
   #requestEnded = false;
   #over = false;
 
-  constructor(
-    x: Exchange,
-    policy: MirrorPolicy,
-    action: ForwardAction,
-    cluster: Cluster,
-    host: Host,
-    chunked: boolean,
-  ) {
+  constructor(x: Exchange, policy: MirrorPolicy, action: ForwardAction, cluster: Cluster, host: Host) {
     this.#upstreams = x.service.upstreams;
     this.#cluster = cluster;
     this.#host = host;
-    this.#method = x.method;
-    this.#chunked = chunked;
-    const headers = [...x.headers];
-    applyHeaderOperations(policy.requestHeaders, headers);
-    const extra = x.extraHeaders(host, 1);
-    this.#head = writeRequestHead(x.method, x.path, mirrorHost(policy, x.host), headers, extra, chunked, '');
+    this.method = x.method;
+    this.path = x.path;
+    this.scheme = x.scheme;
+    this.host = mirrorHost(policy, x.host);
+    this.headers = [...x.headers];
+    this.openEnded = x.openEnded;
+    applyHeaderOperations(policy.requestHeaders, this.headers);
+    x.attemptHeaders(host, 1, this.extra);
     cluster.activeRequests++;
     host.active++;
     this.#upstreams.arm(this.#timer, action.timeoutMs > 0 ? action.timeoutMs : DEFAULT_TIMEOUT_MS);
@@ -83,26 +87,26 @@ export class Mirror implements ConnectionWaiter, ResponseSink, TimerTarget {
 
   data(buffer: Buffer, start: number, end: number): void {
     if (this.#over) return;
-    if (this.#connection === null) {
+    if (this.#stream === null) {
       this.#keptBytes += end - start;
       this.#kept.push(Buffer.from(buffer.subarray(start, end)));
     } else {
-      this.#connection.writer.data(buffer, start, end);
+      this.#stream.data(buffer, start, end);
     }
-    if (this.#keptBytes + (this.#connection?.socket.writableLength ?? 0) > KEEP_BYTES) {
+    if (this.#keptBytes + (this.#stream?.bufferedBytes ?? 0) > KEEP_BYTES) {
       this.#cluster.stats.retry_or_shadow_abandoned++;
       this.#end();
     }
   }
 
   flush(): void {
-    this.#connection?.writer.flush();
+    this.#stream?.flush();
   }
 
   requestEnd(trailers: readonly string[]): void {
     this.#requestEnded = true;
     this.#trailers = trailers;
-    if (this.#connection !== null) this.#finish(this.#connection);
+    this.#stream?.end(trailers);
   }
 
   /** The request is answered, or nobody wants it any more: a copy that has only a part of it is of no use. */
@@ -110,24 +114,18 @@ export class Mirror implements ConnectionWaiter, ResponseSink, TimerTarget {
     if (!this.#requestEnded) this.#end();
   }
 
-  #finish(connection: UpstreamConnection): void {
-    connection.requestEnded();
-    connection.writer.end(this.#trailers);
-  }
+  // ─── its stream ───
 
-  // ─── its connection ───
-
-  onConnection(connection: UpstreamConnection): void {
+  onStream(stream: UpstreamStream): void {
     this.#pending = null;
-    this.#connection = connection;
-    connection.begin(this, this.#method);
+    this.#stream = stream;
     this.#host.outlier?.connected(false);
-    connection.writer.head(this.#head, this.#chunked);
-    for (const bytes of this.#kept) connection.writer.data(bytes, 0, bytes.length);
+    stream.request(this, this);
+    for (const bytes of this.#kept) stream.data(bytes, 0, bytes.length);
     this.#kept = [];
     this.#keptBytes = 0;
-    if (this.#requestEnded) this.#finish(connection);
-    else connection.writer.flush();
+    if (this.#requestEnded) stream.end(this.#trailers);
+    else stream.flush();
   }
 
   onConnectionFailure(): void {
@@ -136,7 +134,7 @@ export class Mirror implements ConnectionWaiter, ResponseSink, TimerTarget {
     this.#end();
   }
 
-  onResponseHead(head: ResponseHead): void {
+  onResponseHead(head: UpstreamResponseHead): void {
     if (head.status >= 200) this.#host.outlier?.responded(head.status);
   }
 
@@ -145,12 +143,12 @@ export class Mirror implements ConnectionWaiter, ResponseSink, TimerTarget {
   onUpstreamDrain(): void {}
 
   onResponseEnd(): void {
-    this.#connection = null;
+    this.#stream = null;
     this.#end();
   }
 
   onReset(_reason: ResetReason): void {
-    this.#connection = null;
+    this.#stream = null;
     this.#host.outlier?.failed('connect');
     this.#end();
   }
@@ -170,8 +168,8 @@ export class Mirror implements ConnectionWaiter, ResponseSink, TimerTarget {
     this.#kept = [];
     if (this.#pending !== null) this.#upstreams.poolOf(this.#cluster, this.#host).cancel(this.#pending);
     this.#pending = null;
-    const connection = this.#connection;
-    this.#connection = null;
-    connection?.abandon();
+    const stream = this.#stream;
+    this.#stream = null;
+    stream?.abandon();
   }
 }

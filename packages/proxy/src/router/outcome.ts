@@ -1,4 +1,5 @@
 import type { WireError } from '@weft/wire/http1/wire-error';
+import type { ResetReason } from '../upstream/upstream-stream.ts';
 
 /**
  * How a request ended, in Envoy's words: response flags and `%RESPONSE_CODE_DETAILS%`.
@@ -68,6 +69,14 @@ export const clusterNotFound = (status: number): LocalReply => reply(status, '',
 
 export const accessDenied = (policy: string): LocalReply =>
   reply(403, 'RBAC: access denied', '', `rbac_access_denied_matched_policy[${policy || 'none'}]`);
+
+/** Response flags of a request whose stream was lost. */
+export const resetFlags: Record<ResetReason, string> = {
+  'connection termination': 'UC',
+  'protocol error': 'UPE',
+  'remote reset': 'UR',
+  'remote refused stream reset': 'UR',
+};
 
 const TRANSPORT_FAILURE = ', transport failure reason: ';
 

@@ -49,17 +49,17 @@ const metricsOf = (x: Exchange): RequestMetrics =>
 
 /** The handle of the connection's last request serves again while peer and destination stay the same. */
 const inboundMetrics = (x: Exchange): RequestMetrics => {
-  const { downstream, cluster } = x;
+  const { peer, cluster } = x;
   const { context } = x.service;
   const source = x.peerMetadata === '' ? unknownPeer : peerLabelsOf(x.peerMetadata);
   const destination = destinationService(cluster, null);
-  const known = downstream.metricsFor;
-  if (downstream.metrics !== null && known[0] === source && known[1] === destination && known[2] === x.grpc) {
-    return downstream.metrics;
+  const known = peer.metricsFor;
+  if (peer.metrics !== null && known[0] === source && known[1] === destination && known[2] === x.grpc) {
+    return peer.metrics;
   }
-  downstream.metrics = context.telemetry.requests(inboundLabels(x));
-  downstream.metricsFor = [source, destination, x.grpc];
-  return downstream.metrics;
+  peer.metrics = context.telemetry.requests(inboundLabels(x));
+  peer.metricsFor = [source, destination, x.grpc];
+  return peer.metrics;
 };
 
 /** Kept with the pool of the host, as the source is always this workload; where there was no host, looked up. */
@@ -127,7 +127,7 @@ const accessRecord = (x: Exchange, durationMs: number, flags: string): AccessRec
     durationMs,
     method: x.method,
     path: x.originalPath === '' ? x.path : x.originalPath,
-    protocol: x.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0',
+    protocol: x.downstream.protocol,
     authority: x.authority,
     responseCode: x.status,
     responseFlags: flags,
@@ -154,7 +154,7 @@ const accessRecord = (x: Exchange, durationMs: number, flags: string): AccessRec
     requestHeadBytes: x.headBytes,
     responseHeadBytes: x.responseHeadBytes,
     upstreamLocalAddress: x.upstreamLocalAddress,
-    upstreamProtocol: x.upstreamServiceMs < 0 ? '' : 'HTTP/1.1',
+    upstreamProtocol: x.upstreamServiceMs < 0 ? '' : x.upstreamProtocol,
     upstreamTransportFailure: transportFailure(x.details),
     downstreamPeerPrincipal: view.peerPrincipal,
     downstreamLocalPrincipal: view.mtls ? x.service.context.local.principal : '',

@@ -6,7 +6,7 @@ import type { Cluster } from '../context.ts';
 import { retryLimit } from '../stats/circuit-breaker-gauges.ts';
 
 /** How an attempt failed without a response. */
-export type AttemptFailure = 'connect' | 'connect-timeout' | 'overflow' | 'reset' | 'per-try-timeout';
+export type AttemptFailure = 'connect' | 'connect-timeout' | 'overflow' | 'reset' | 'refused' | 'per-try-timeout';
 
 /**
  * Whether the policy repeats after such a failure. As Envoy's router: `5xx` and `gateway-error` count a reset as the
@@ -18,6 +18,7 @@ export const retriesFailure = (policy: RetryPolicy, failure: AttemptFailure, req
   if (failure === 'overflow') return false;
   if (on.reset || on.serverError5xx || on.gatewayError) return true;
   if (on.resetBeforeRequest && !requestSent) return true;
+  if (failure === 'refused') return on.refusedStream;
   return on.connectFailure && (failure === 'connect' || failure === 'connect-timeout');
 };
 

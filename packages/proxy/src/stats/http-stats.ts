@@ -30,6 +30,7 @@ export class HttpStats {
 
   downstream_rq_total = 0;
   downstream_rq_http1_total = 0;
+  downstream_rq_http2_total = 0;
   /** A gauge. */
   downstream_rq_active = 0;
   downstream_rq_rx_reset = 0;

@@ -1,9 +1,7 @@
-import { writeRequestHead } from '@weft/wire/http1/write-head';
-import type { ResponseHead } from '@weft/wire/http1/response-head';
 import type { Cluster, Host } from '../context.ts';
 import { type TimerTarget, WheelTimer } from '../timer-wheel.ts';
 import type { ConnectionWaiter, PendingConnection } from '../upstream/host-pool.ts';
-import type { ResponseSink, UpstreamConnection } from '../upstream/http-connection.ts';
+import type { ResponseSink, UpstreamResponseHead, UpstreamStream } from '../upstream/upstream-stream.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
 
 export interface CollectorMessage {
@@ -26,7 +24,7 @@ export class CollectorRequest implements ConnectionWaiter, ResponseSink, TimerTa
   readonly #onDone: (status: number) => void;
   readonly #timer = new WheelTimer(this, 'collector');
   #pending: PendingConnection | null = null;
-  #connection: UpstreamConnection | null = null;
+  #stream: UpstreamStream | null = null;
   #status = 0;
   #over = false;
 
@@ -50,16 +48,22 @@ export class CollectorRequest implements ConnectionWaiter, ResponseSink, TimerTa
     if (pending !== null) this.#pending = pending;
   }
 
-  onConnection(connection: UpstreamConnection): void {
+  onStream(stream: UpstreamStream): void {
     this.#pending = null;
-    this.#connection = connection;
-    connection.begin(this, 'POST');
+    this.#stream = stream;
     const { path, authority, contentType, body } = this.#message;
-    const headers = ['content-type', contentType, 'content-length', `${body.length}`];
-    connection.writer.head(writeRequestHead('POST', path, authority, headers, '', false, ''), false);
-    connection.writer.data(body, 0, body.length);
-    connection.requestEnded();
-    connection.writer.end([]);
+    stream.request(this, {
+      method: 'POST',
+      path,
+      scheme: 'http',
+      host: authority,
+      headers: ['content-type', contentType, 'content-length', `${body.length}`],
+      extra: [],
+      openEnded: false,
+      upgrade: '',
+    });
+    stream.data(body, 0, body.length);
+    stream.end([]);
   }
 
   onConnectionFailure(): void {
@@ -67,7 +71,7 @@ export class CollectorRequest implements ConnectionWaiter, ResponseSink, TimerTa
     this.#end();
   }
 
-  onResponseHead(head: ResponseHead): void {
+  onResponseHead(head: UpstreamResponseHead): void {
     this.#status = head.status;
   }
 
@@ -76,12 +80,12 @@ export class CollectorRequest implements ConnectionWaiter, ResponseSink, TimerTa
   onUpstreamDrain(): void {}
 
   onResponseEnd(): void {
-    this.#connection = null;
+    this.#stream = null;
     this.#end();
   }
 
   onReset(): void {
-    this.#connection = null;
+    this.#stream = null;
     this.#status = 0;
     this.#end();
   }
@@ -99,9 +103,9 @@ export class CollectorRequest implements ConnectionWaiter, ResponseSink, TimerTa
     this.#host.active--;
     if (this.#pending !== null) this.#upstreams.poolOf(this.#cluster, this.#host).cancel(this.#pending);
     this.#pending = null;
-    const connection = this.#connection;
-    this.#connection = null;
-    connection?.abandon();
+    const stream = this.#stream;
+    this.#stream = null;
+    stream?.abandon();
     this.#onDone(this.#status);
   }
 }

@@ -78,7 +78,7 @@ export class Tracer {
       'user_agent',
       x.userAgent || '-',
       'http.protocol',
-      x.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0',
+      x.downstream.protocol,
       'peer.address',
       connection.sourceAddress,
       'request_size',

@@ -4,11 +4,12 @@ import type { Cluster, Host } from '../context.ts';
 import type { RequestMetrics } from '../telemetry.ts';
 import { keepAlive, type TlsSession } from './connect.ts';
 import { UpstreamConnection } from './http-connection.ts';
+import type { UpstreamStream } from './upstream-stream.ts';
 import type { Upstreams } from './upstreams.ts';
 
-/** Waits for a connection. One of the two is called, once, maybe before `request` returns. */
+/** Waits for a stream. One of the two is called, once, maybe before `request` returns. */
 export interface ConnectionWaiter {
-  onConnection(connection: UpstreamConnection): void;
+  onStream(stream: UpstreamStream): void;
   onConnectionFailure(failure: ConnectionFailure): void;
 }
 
@@ -68,7 +69,7 @@ export class HostPool {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       this.#upstreams.wheel.disarm(idle.timer);
       if (idle.state === 'open' && !idle.draining && idle.tlsKey === key) {
-        waiter.onConnection(idle);
+        waiter.onStream(idle);
         return null;
       }
       idle.socket.destroy();
@@ -117,7 +118,7 @@ export class HostPool {
     // A new connection serves who waits for it, even if host or certificate were replaced meanwhile.
     const waiter = fresh || !(worn || connection.draining) ? this.#shiftPending() : null;
     if (waiter !== null) {
-      waiter.onConnection(connection);
+      waiter.onStream(connection);
       return;
     }
     if (worn || connection.draining || this.host.removed) {

@@ -3,29 +3,13 @@ import type { MessageSink } from '@weft/wire/http1/message-reader';
 import type { ResponseHead } from '@weft/wire/http1/response-head';
 import { ResponseReader } from '@weft/wire/http1/response-reader';
 import type { WireError } from '@weft/wire/http1/wire-error';
+import { writeRequestHead } from '@weft/wire/http1/write-head';
 import type { ClientTls } from '../context.ts';
 import { MessageWriter } from '../router/message-writer.ts';
 import { type TimerTarget, WheelTimer } from '../timer-wheel.ts';
 import { type ConnectionEvents, connectUpstream, type TlsSession } from './connect.ts';
 import type { HostPool } from './host-pool.ts';
-
-/** Why a request that had a connection lost it before its response was complete. */
-export type ResetReason = 'connection termination' | 'protocol error';
-
-/**
- * The exchange that has the connection. `onHead` (any number of 1xx, then one), `onData`s, `onEnd`; or `onReset` at
- * any time, after which, as after `onEnd`, the connection is not the exchange's any more.
- */
-export interface ResponseSink {
-  onResponseHead(head: ResponseHead): void;
-  onResponseData(buffer: Buffer, start: number, end: number): void;
-  onResponseEnd(trailers: readonly string[]): void;
-  /** No more bytes for now: write what was held back. */
-  onResponseFlush(): void;
-  onReset(reason: ResetReason): void;
-  /** The upstream takes bytes again. */
-  onUpstreamDrain(): void;
-}
+import type { OutgoingRequest, ResponseSink, UpstreamStream } from './upstream-stream.ts';
 
 /** What an upstream may send as a head: Envoy's default for responses. */
 const responseLimits = { maxHeadBytes: 60 * 1024, maxHeaders: 100 };
@@ -33,11 +17,13 @@ const responseLimits = { maxHeadBytes: 60 * 1024, maxHeaders: 100 };
 /** Of a response nobody wants any more: up to this much is read to keep the connection. */
 const DISCARD_BYTES = 64 * 1024;
 
-/** One connection to a host; serves one exchange after the other. */
-export class UpstreamConnection implements MessageSink<ResponseHead>, ConnectionEvents, TimerTarget {
+/** One HTTP/1 connection to a host; serves one exchange after the other, each of which has it as its stream. */
+export class UpstreamConnection implements UpstreamStream, MessageSink<ResponseHead>, ConnectionEvents, TimerTarget {
+  readonly protocol = 'HTTP/1.1';
+  readonly unprocessed = false;
   readonly pool: HostPool;
   readonly socket: Socket;
-  readonly writer: MessageWriter;
+  readonly #writer: MessageWriter;
   /** What it was made with; a rotated certificate or changed configuration makes another. */
   readonly tlsKey: string;
   readonly timer = new WheelTimer(this, 'connection');
@@ -58,7 +44,7 @@ export class UpstreamConnection implements MessageSink<ResponseHead>, Connection
   /** Exchanges it has had. */
   requests = 0;
   /** Something of the current response has come. */
-  responseStarted = false;
+  #responseStarted = false;
   #requestComplete = false;
   #discard = 0;
   #serverIdleMs = 0;
@@ -71,7 +57,7 @@ export class UpstreamConnection implements MessageSink<ResponseHead>, Connection
     this.tlsKey = tlsKey;
     this.createdMs = createdMs;
     this.socket = connectUpstream(pool.host, tls, pool.session(tlsKey), this);
-    this.writer = new MessageWriter(this.socket);
+    this.#writer = new MessageWriter(this.socket);
   }
 
   /** How long it may be idle: our own limit, or just less than what the server said (`keep-alive: timeout`). */
@@ -80,37 +66,91 @@ export class UpstreamConnection implements MessageSink<ResponseHead>, Connection
     return configuredMs === 0 ? this.#serverIdleMs : Math.min(configuredMs, this.#serverIdleMs);
   }
 
-  /** Given to an exchange, which now writes to `writer`. */
-  begin(sink: ResponseSink, method: string): void {
+  // ─── UpstreamStream: what the exchange wants ───
+
+  get localAddress(): string {
+    const { localAddress = '', localPort } = this.socket;
+    return `${localAddress}:${localPort ?? ''}`;
+  }
+
+  get stale(): boolean {
+    return this.requests > 1 && !this.#responseStarted;
+  }
+
+  get blocked(): boolean {
+    return this.#writer.blocked;
+  }
+
+  get bufferedBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  get readingPaused(): boolean {
+    return this.socket.isPaused();
+  }
+
+  request(sink: ResponseSink, request: OutgoingRequest): void {
+    const { method, path, host, headers, extra, openEnded, upgrade } = request;
+    this.#begin(sink, method);
+    this.#writer.head(writeRequestHead(method, path, host, headers, extra, openEnded, upgrade), openEnded);
+  }
+
+  connect(sink: ResponseSink): void {
+    this.#begin(sink, 'CONNECT');
+    this.openTunnel();
+  }
+
+  #begin(sink: ResponseSink, method: string): void {
     this.#sink = sink;
     this.requests++;
-    this.responseStarted = false;
+    this.#responseStarted = false;
     this.#requestComplete = false;
     this.#reader.expect(method);
   }
 
-  /** The request is written as a whole. */
-  requestEnded(): void {
-    this.#requestComplete = true;
+  data(buffer: Buffer, start: number, end: number): void {
+    this.#writer.data(buffer, start, end);
   }
 
-  /** Bytes go through as they are from now on. */
-  tunnel(): void {
+  end(trailers: readonly string[]): void {
+    this.#requestComplete = true;
+    this.#writer.end(trailers);
+  }
+
+  flush(): void {
+    this.#writer.flush();
+  }
+
+  pauseReading(): void {
+    this.socket.pause();
+  }
+
+  resumeReading(): void {
+    this.socket.resume();
+  }
+
+  openTunnel(): void {
     this.draining = true;
     this.#tunnel = true;
-    this.responseStarted = true;
+    this.#responseStarted = true;
     this.#reader.tunnel();
   }
 
-  /** The exchange wants no more of it. A response that is small and on its way is read, so as to keep the connection. */
+  endWriting(): void {
+    this.socket.end();
+  }
+
+  /** A response that is small and on its way is read, so as to keep the connection. */
   abandon(): void {
     if (this.#sink !== null && !this.#tunnel) this.pool.cluster.stats.upstream_rq_tx_reset++;
     this.#sink = null;
-    this.writer.reset();
-    if (this.#requestComplete && this.responseStarted && !this.draining) this.#discard = DISCARD_BYTES;
+    this.#writer.reset();
+    if (this.#requestComplete && this.#responseStarted && !this.draining) this.#discard = DISCARD_BYTES;
     else this.socket.destroy();
     this.socket.resume();
   }
+
+  // ─── the connection ───
 
   /** Now if it is idle, else after its exchange; one that is being made still serves who waits for it. */
   close(): void {
@@ -142,7 +182,7 @@ export class UpstreamConnection implements MessageSink<ResponseHead>, Connection
       this.close();
       return;
     }
-    this.responseStarted = true;
+    this.#responseStarted = true;
     this.#reader.push(buffer, start, end);
     if (this.#ended !== null) this.#settle(this.#ended);
     else this.#sink?.onResponseFlush();
@@ -153,7 +193,7 @@ export class UpstreamConnection implements MessageSink<ResponseHead>, Connection
     this.endedByHost = true;
     this.#reader.finish();
     if (this.#ended !== null) this.#settle(this.#ended);
-    if (this.#sink === null || !this.responseStarted) this.socket.destroy();
+    if (this.#sink === null || !this.#responseStarted) this.socket.destroy();
   }
 
   onDrain(): void {

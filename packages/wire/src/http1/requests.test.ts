@@ -163,7 +163,7 @@ type Message = typeof message extends fc.Arbitrary<infer T> ? T : never;
 const write = (m: Message): string => {
   const headers = m.headers.flatMap(([name, v]) => [name.toLowerCase(), v]);
   if (m.body.kind === 'length') headers.push('content-length', String(m.body.text.length));
-  const start = writeRequestHead(m.method, m.path, 'host:80', headers, '', m.body.kind === 'chunked', '');
+  const start = writeRequestHead(m.method, m.path, 'host:80', headers, [], m.body.kind === 'chunked', '');
   if (m.body.kind === 'none') return start;
   if (m.body.kind === 'length') return start + m.body.text;
   const chunks = m.body.chunks.map((c) => `${c.length.toString(16)}\r\n${c}\r\n`).join('');

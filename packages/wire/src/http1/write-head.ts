@@ -8,15 +8,15 @@ export const writeRequestHead = (
   path: string,
   authority: string,
   headers: readonly string[],
-  /** Further header lines, each with its line end. */
-  extra: string,
+  /** Further headers, in the same form. */
+  extra: readonly string[],
   chunked: boolean,
   /** Empty if none. */
   upgrade: string,
 ): string => {
   let out = `${method} ${path} HTTP/1.1\r\nhost: ${authority}\r\n`;
   for (let i = 0; i < headers.length; i += 2) out += `${headers[i]}: ${headers[i + 1]}\r\n`;
-  out += extra;
+  for (let i = 0; i < extra.length; i += 2) out += `${extra[i]}: ${extra[i + 1]}\r\n`;
   if (chunked) out += 'transfer-encoding: chunked\r\n';
   if (upgrade !== '') out += `connection: upgrade\r\nupgrade: ${upgrade}\r\n`;
   return `${out}\r\n`;
