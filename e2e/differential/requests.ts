@@ -50,7 +50,7 @@ for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'OPTIONS', 'QUERY', 'HEAD']
 add('a body of 100 KB', request('POST', '/all', ['Content-Length: 100000'], 'x'.repeat(100_000)));
 add(
   'a body of 100 KB in chunks',
-  request('POST', '/all', [chunked], `${'1000\r\n' + 'x'.repeat(4096) + CRLF}`.repeat(25) + '0\r\n\r\n'),
+  request('POST', '/all', [chunked], `1000\r\n${'x'.repeat(4096)}\r\n`.repeat(25) + '0\r\n\r\n'),
 );
 add('chunks with capital digits', request('POST', '/all', [chunked], `A\r\n${'x'.repeat(10)}\r\n0\r\n\r\n`));
 add('chunks with an extension', request('POST', '/all', [chunked], '2;a=b;c="d"\r\nhi\r\n0;z\r\n\r\n'));

@@ -120,17 +120,19 @@ export const parseHeaderLines = (
   }
   if (head.chunked && (head.contentLength !== -1 || head.minor === 0)) return wireErrors.framing;
   head.keepAlive = head.minor === 1;
-  if (connection !== '') readConnection(connection, upgrade, head);
-  return null;
+  return connection === '' ? null : readConnection(connection, upgrade, head);
 };
 
 const isLineBreak = (c: number): boolean => c === CR || c === LF;
 const isBlank = (c: number): boolean => c === SPACE || c === TAB;
 
-const readConnection = (connection: string, upgrade: string, head: MessageHead): void => {
+/** What no hop may make the next one believe was never there; as Envoy, which refuses the same. */
+const notOfOneHop = new Set(['host', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto']);
+
+const readConnection = (connection: string, upgrade: string, head: MessageHead): WireError | null => {
   if (connection === 'keep-alive') {
     head.keepAlive = true;
-    return;
+    return null;
   }
   let close = false;
   for (const part of connection.split(',')) {
@@ -138,9 +140,12 @@ const readConnection = (connection: string, upgrade: string, head: MessageHead):
     if (token === 'close') close = true;
     else if (token === 'keep-alive') head.keepAlive = true;
     else if (token === 'upgrade') head.upgrade = upgrade.toLowerCase();
-    else if (token !== '' && token !== 'content-length') removeAll(head.headers, token);
+    else if (notOfOneHop.has(token)) return wireErrors.connection;
+    // A length frames the message whatever is said of it; `te` is looked at where the request goes on.
+    else if (token !== '' && token !== 'content-length' && token !== 'te') removeAll(head.headers, token);
   }
   if (close) head.keepAlive = false;
+  return null;
 };
 
 /** Headers that `connection` names are for this hop alone (RFC 9110 section 7.6.1). */

@@ -16,6 +16,7 @@ export const wireErrors = {
   headerName: error(400, 'http1.invalid_header_name'),
   headerValue: error(400, 'http1.invalid_header_value'),
   lineEnding: error(400, 'http1.invalid_line_ending'),
+  connection: error(400, 'http1.connection_header_rejected'),
   host: error(400, 'http1.invalid_host'),
   contentLength: error(400, 'http1.invalid_content_length'),
   transferEncoding: error(501, 'http1.unsupported_transfer_encoding'),
