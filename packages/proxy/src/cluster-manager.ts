@@ -5,8 +5,9 @@ import { type LoadBalancer, makeLoadBalancer, slowStartFactor } from '@weft/traf
 import type { HostMonitor } from '@weft/traffic/outlier/host-monitor';
 import { OutlierDetector } from '@weft/traffic/outlier/outlier-detector';
 import type { ClusterConfig, EndpointConfig, TlsContextConfig } from '@weft/traffic/runtime-config';
-import type { Cluster, ClusterManager, Host } from './context.ts';
+import { type Cluster, type ClusterManager, type Host, isHealthy } from './context.ts';
 import { DnsCache } from './dns/dns-cache.ts';
+import { HealthChecker, type Probe } from './health/health-checker.ts';
 import { ClusterStats } from './stats/cluster-stats.ts';
 import { lookupIn, OutsideHosts, type OutsideOptions } from './upstream/outside-hosts.ts';
 
@@ -25,10 +26,21 @@ export class LiveClusters implements ClusterManager {
 
   readonly #outside: OutsideOptions;
 
-  constructor(random: Random, clock: Clock, outside: OutsideOptions = noNames(clock)) {
+  readonly #probe: Probe;
+
+  constructor(
+    random: Random,
+    clock: Clock,
+    outside: OutsideOptions = noNames(clock),
+    probe: Probe = (_host, _config, _name, done) => {
+      done('network');
+      return () => {};
+    },
+  ) {
     this.#random = random;
     this.#clock = clock;
     this.#outside = outside;
+    this.#probe = probe;
   }
 
   get(name: string): Cluster | null {
@@ -36,7 +48,7 @@ export class LiveClusters implements ClusterManager {
     if (live) return live;
     const config = this.#configs.get(name);
     if (!config) return null;
-    const cluster = new LiveCluster(config, this.#random, this.#clock, this.#outside, this.#notify);
+    const cluster = new LiveCluster(config, this.#random, this.#clock, this.#outside, this.#probe, this.#notify);
     this.#live.set(name, cluster);
     return cluster;
   }
@@ -63,6 +75,8 @@ export class LiveClusters implements ClusterManager {
         cluster.close();
       }
     }
+    // Whose hosts are checked does not wait for a request.
+    for (const [name, config] of configs) if (config.healthCheck !== null) this.get(name);
   }
 
   readonly #notify = (cluster: Cluster, host: Host): void => {
@@ -84,6 +98,8 @@ class LiveCluster implements Cluster {
   readonly #onRemoved: (cluster: Cluster, host: Host) => void;
   #balancer: LoadBalancer<LiveHost>;
   #detector: OutlierDetector | null = null;
+  readonly #probe: Probe;
+  #checker: HealthChecker | null = null;
   /** Until the newest host is as old as the others. */
   #warm: Timer | null = null;
   /** So few hosts are healthy that all are used. */
@@ -96,6 +112,7 @@ class LiveCluster implements Cluster {
     random: Random,
     clock: Clock,
     options: OutsideOptions,
+    probe: Probe,
     onRemoved: (cluster: Cluster, host: Host) => void,
   ) {
     this.name = config.name;
@@ -105,8 +122,10 @@ class LiveCluster implements Cluster {
     this.#random = random;
     this.#clock = clock;
     this.#onRemoved = onRemoved;
+    this.#probe = probe;
     this.hosts = this.#takeHosts(config);
     this.#watch(config);
+    this.#checkHealth(null, config);
     this.#balancer = this.#balance();
   }
 
@@ -136,6 +155,8 @@ class LiveCluster implements Cluster {
     this.#countUpdate(before, left.size > 0 || this.hosts.length !== known);
     for (const host of left) if (host.outlier !== null) this.#detector?.remove(host.outlier);
     this.#watch(config);
+    for (const host of left) this.#checker?.remove(host);
+    this.#checkHealth(before, config);
     if (before.endpoints !== config.endpoints || !samePolicy(before, config)) this.#balancer = this.#balance();
     this.#remove(left);
   }
@@ -145,6 +166,7 @@ class LiveCluster implements Cluster {
     const left = this.hosts;
     this.hosts = [];
     this.#detector?.close();
+    this.#checker?.close();
     this.#balancer = this.#balance();
     this.#remove(left);
   }
@@ -191,9 +213,22 @@ class LiveCluster implements Cluster {
     }
   }
 
+  /** Health checks begin, go on for the hosts that are there, begin anew with other settings, or end. */
+  #checkHealth(before: ClusterConfig | null, { healthCheck }: ClusterConfig): void {
+    if (this.#checker !== null && !sameJson(before?.healthCheck, healthCheck)) {
+      this.#checker.close();
+      this.#checker = null;
+    }
+    if (healthCheck === null) return;
+    this.#checker ??= new HealthChecker(this, healthCheck, this.#probe, this.#clock, this.#random, () => {
+      this.#balancer = this.#balance();
+    });
+    for (const host of this.hosts) this.#checker.add(host);
+  }
+
   #balance(): LoadBalancer<LiveHost> {
     const { hosts } = this;
-    const healthy = hosts.filter((host) => host.config.healthy && !host.outlier?.ejected);
+    const healthy = hosts.filter(isHealthy);
     this.#panic = inPanic(healthy.length, hosts.length, this.config.panicThreshold);
     const usable = this.#panic ? hosts : healthy;
     const policy = this.config.loadBalancer;
@@ -232,6 +267,7 @@ class LiveHost implements Host {
   pool: unknown = null;
   removed = false;
   outlier: HostMonitor | null = null;
+  failedCheck = false;
   readonly destination = null;
   readonly lookup: LookupFunction | null;
   /** Monotonic. */
@@ -271,10 +307,13 @@ const tlsOf = (config: ClusterConfig, endpoint: EndpointConfig): TlsContextConfi
   return config.tls;
 };
 
+const sameJson = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a) === JSON.stringify(b);
+
 const samePolicy = (a: ClusterConfig, b: ClusterConfig): boolean =>
   JSON.stringify(a.loadBalancer) === JSON.stringify(b.loadBalancer) &&
   a.panicThreshold === b.panicThreshold &&
-  (a.outlierDetection === null) === (b.outlierDetection === null);
+  (a.outlierDetection === null) === (b.outlierDetection === null) &&
+  sameJson(a.healthCheck, b.healthCheck);
 
 /** Envoy's share of hosts that a priority may lack without any loss, in percent of the healthy ones. */
 const OVERPROVISIONING = 140;

@@ -79,9 +79,14 @@ export interface Host extends BalancedHost {
   removed: boolean;
   /** Told of how each attempt on this host ends; null without outlier detection. */
   outlier: HostMonitor | null;
+  /** Its health checks say that it is not well, or nothing yet; false without health checks. */
+  failedCheck: boolean;
   /** What metrics call it, where that is not the cluster's: a host outside the mesh. */
   readonly destination: DestinationService | null;
 }
+
+/** Whether requests may go there, but in a panic. */
+export const isHealthy = (host: Host): boolean => host.config.healthy && !host.failedCheck && !host.outlier?.ejected;
 
 /** Where a request went, as Istio's metrics name it. */
 export interface DestinationService {

@@ -11,6 +11,7 @@ import { parseHostPort } from './admin/host-port.ts';
 import { servePages } from './admin/admin-server.ts';
 import type { StatsSource } from './admin/stats-page.ts';
 import { adminPages, metricsPage, readyPage, type ServerState } from './admin/pages.ts';
+import { probesOver } from './health/probes.ts';
 import { LiveClusters } from './cluster-manager.ts';
 import type { ProxyContext } from './context.ts';
 import { DnsCache } from './dns/dns-cache.ts';
@@ -71,11 +72,12 @@ export const startProxy = async (options: ProxyOptions): Promise<RunningProxy> =
   const telemetry = new RegistryTelemetry(registry, clock);
   const stats = new ProxyStats();
   const overload = new Overload(bootstrap.overload ?? {}, clock);
-  const clusters = new LiveClusters(random, clock, {
-    dns: new DnsCache(options.resolveName ?? systemNameResolver(), clock),
-    refuses: (address, port) => isRefused(address, port, ownAddresses(bootstrap, subscription.current)),
-  });
   const tls = new WorkloadTlsStore(bootstrap.trustDomain);
+  const outside = {
+    dns: new DnsCache(options.resolveName ?? systemNameResolver(), clock),
+    refuses: (address: string, port: number) => isRefused(address, port, ownAddresses(bootstrap, subscription.current)),
+  };
+  const clusters = new LiveClusters(random, clock, outside, probesOver(tls));
   const end = Promise.withResolvers<void>();
 
   const identity = workloadCertificate({

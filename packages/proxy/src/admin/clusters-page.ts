@@ -46,7 +46,8 @@ const hostsByAddress = (live: Cluster | undefined): ReadonlyMap<string, Host> =>
   new Map(live?.hosts.map((host) => [`${host.address}:${host.port}`, host]));
 
 const health = ({ healthy }: EndpointConfig, host: Host | undefined): string =>
-  `${host?.outlier?.ejected ? '/failed_outlier_check' : ''}${healthy ? '' : '/failed_eds_health'}` || 'healthy';
+  `${host?.failedCheck ? '/failed_active_hc' : ''}${host?.outlier?.ejected ? '/failed_outlier_check' : ''}${healthy ? '' : '/failed_eds_health'}` ||
+  'healthy';
 
 const asJson = (config: RuntimeConfig, live: ReadonlyMap<string, Cluster>): object => ({
   cluster_statuses: [...config.clusters.values()].map((cluster) => ({
@@ -56,12 +57,15 @@ const asJson = (config: RuntimeConfig, live: ReadonlyMap<string, Cluster>): obje
       address: { socket_address: { address, port_value: port } },
       health_status: {
         eds_health_status: healthy ? 'HEALTHY' : 'UNHEALTHY',
-        ...(hostsByAddress(live.get(cluster.name)).get(`${address}:${port}`)?.outlier?.ejected && {
-          failed_outlier_check: true,
-        }),
+        ...flags(hostsByAddress(live.get(cluster.name)).get(`${address}:${port}`)),
       },
       weight,
       locality: { region, zone },
     })),
   })),
+});
+
+const flags = (host: Host | undefined): object => ({
+  ...(host?.failedCheck && { failed_active_health_check: true }),
+  ...(host?.outlier?.ejected && { failed_outlier_check: true }),
 });

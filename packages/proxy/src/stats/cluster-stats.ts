@@ -74,8 +74,15 @@ export class ClusterStats {
   readonly upstream_cx_length_ms = new StatHistogram();
 
   readonly outlier_detection = new OutlierDetectionStats();
+  /** Null: the cluster has no health checks. */
+  health_check: HealthCheckStats | null = null;
   /** `cluster.<name>.ssl.*`; made with the first TLS connection. */
   ssl: TlsStats | null = null;
+
+  get health(): HealthCheckStats {
+    this.health_check ??= new HealthCheckStats();
+    return this.health_check;
+  }
 
   get tls(): TlsStats {
     this.ssl ??= new TlsStats();
@@ -104,6 +111,17 @@ export class OutlierDetectionStats {
   ejections_detected_failure_percentage = 0;
   ejections_enforced_local_origin_failure_percentage = 0;
   ejections_detected_local_origin_failure_percentage = 0;
+}
+
+/** `cluster.<name>.health_check.*`: https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cluster_stats#health-check-statistics */
+export class HealthCheckStats {
+  attempt = 0;
+  success = 0;
+  failure = 0;
+  /** Of the failures, those without any answer. */
+  network_failure = 0;
+  /** A gauge: hosts that are well. */
+  healthy = 0;
 }
 
 /** `<scope>.ssl.*`: https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/stats#tls-statistics */

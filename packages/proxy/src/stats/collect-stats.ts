@@ -1,4 +1,4 @@
-import type { Cluster } from '../context.ts';
+import { type Cluster, isHealthy } from '../context.ts';
 import type { HostPool } from '../upstream/host-pool.ts';
 import type { ProxyStats } from './proxy-stats.ts';
 import { inner, type Stat, StatList, type StatScope } from './stat-list.ts';
@@ -74,8 +74,6 @@ const addCluster = (list: StatList, cluster: Cluster): void => {
     list.gauge(breakers, remaining, Math.max(0, limit - used));
   }
 };
-
-const isHealthy = (host: Cluster['hosts'][number]): boolean => host.config.healthy && !host.outlier?.ejected;
 
 const addServer = (list: StatList, { uptimeS, state, daysUntilFirstCertExpiring }: ServerStats): void => {
   const scope = plain('server');

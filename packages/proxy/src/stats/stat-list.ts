@@ -21,7 +21,7 @@ export interface StatScope {
   readonly labels: readonly (readonly [name: string, value: string])[];
 }
 
-const GAUGE = /_active$|^active_|^total_listeners_/;
+const GAUGE = /_active$|^active_|^healthy$|^total_listeners_/;
 
 /**
  * Reads statistics from objects whose fields are named as Envoy's: a number is a counter (a gauge, by its name), an

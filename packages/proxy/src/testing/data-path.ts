@@ -137,6 +137,7 @@ export class TestCluster implements Cluster {
       pool: null,
       removed: false,
       outlier: null,
+      failedCheck: false,
       lookup: null,
       destination: null,
     }));
@@ -198,6 +199,7 @@ export const clusterConfig = (
   maxConnectionDurationMs: 0,
   tcpKeepalive: null,
   outlierDetection: null,
+  healthCheck: null,
   panicThreshold: 0,
   destination: { host: `${name}.default.svc.cluster.local`, name, namespace: 'default' },
   ...over,

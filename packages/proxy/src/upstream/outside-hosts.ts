@@ -74,6 +74,7 @@ class OutsideHost implements Host {
   pool: HostPool | null = null;
   removed = false;
   readonly outlier = null;
+  failedCheck = false;
   readonly destination: DestinationService;
   readonly lookup: LookupFunction | null;
   readonly #dns: DnsCache;
