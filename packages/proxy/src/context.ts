@@ -106,11 +106,15 @@ export interface TlsStore {
 
 export interface ServerTls {
   readonly secureContext: SecureContext;
+  /** What is sent first where both sides chose to exchange who they are (`tcp/peer-exchange.ts`); null: that is not offered. */
+  readonly greeting: Buffer | null;
   /** Trust domain check and SANs: empty string if the peer's URI SAN is not acceptable, else the principal. */
   verifyPeer(uriSans: readonly string[]): string;
 }
 
 export interface ClientTls {
   readonly secureContext: SecureContext;
+  /** As ServerTls. */
+  readonly greeting: Buffer | null;
   verifyPeer(uriSans: readonly string[]): string;
 }

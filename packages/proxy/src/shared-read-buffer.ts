@@ -11,6 +11,7 @@ export const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 interface ReadSetup {
   readonly buffer: symbol;
   readonly callback: symbol;
+  readonly next: symbol;
 }
 
 type WithHandle = Socket & { _handle?: { useUserBuffer?: (buffer: Uint8Array) => void } | null } & Record<
@@ -26,27 +27,31 @@ const findSetup = (): ReadSetup | null => {
     symbols.find((s) => s.description === name && typeof (socket as WithHandle)[s] === type);
   const buffer = holding('kBuffer', 'object');
   const callback = holding('kBufferCb', 'function');
+  const next = holding('kBufferGen', 'object');
   socket.destroy();
-  return buffer && callback ? { buffer, callback } : null;
+  return buffer && callback && next ? { buffer, callback, next } : null;
 };
 
 const setup = findSetup();
 
 /**
  * From now on bytes that arrive go to `onBytes`, in the shared buffer; what was put back with `unshift` still comes as
- * `data`. False if this Node cannot: then all comes as `data`. Call it before the socket reads.
+ * `data`. False if this Node cannot: then all comes as `data`. Call it before the socket reads. `nextBuffer` is asked
+ * after each read where the next one goes, if not into the shared buffer.
  */
 export const readIntoSharedBuffer = (
   socket: Socket,
   onBytes: (buffer: Buffer, start: number, end: number) => void,
+  nextBuffer: (() => Buffer) | null = null,
 ): boolean => {
   const target = socket as WithHandle;
   const handle = target._handle;
   if (setup === null || typeof handle?.useUserBuffer !== 'function') return false;
   handle.useUserBuffer(readBuffer);
   target[setup.buffer] = readBuffer;
-  target[setup.callback] = (length: number): boolean => {
-    onBytes(readBuffer, 0, length);
+  if (nextBuffer !== null) target[setup.next] = nextBuffer;
+  target[setup.callback] = (length: number, buffer: Buffer): boolean => {
+    onBytes(buffer, 0, length);
     return true;
   };
   return true;

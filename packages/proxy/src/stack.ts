@@ -237,17 +237,24 @@ class Listener implements RunningListener {
     // ─── TLS ───
     const { tls } = chain.config;
     if (tls === null) {
-      this.#start(socket, chain, view, noSecurity);
+      this.#start(socket, chain, view, noSecurity, null);
       return;
     }
     terminateTls(socket, tls, detected, this.#context, this.#upstreams, this.#stats.tls, (terminated) => {
       view.mtls = terminated.mtls;
       view.peerPrincipal = terminated.principal;
-      this.#start(terminated.socket, chain, view, { tls: true, clientCert: terminated.clientCert });
+      const security = { tls: true, clientCert: terminated.clientCert };
+      this.#start(terminated.socket, chain, view, security, terminated.greeting);
     });
   };
 
-  #start(socket: Socket, chain: Chain, view: ConnectionView, security: DownstreamSecurity): void {
+  #start(
+    socket: Socket,
+    chain: Chain,
+    view: ConnectionView,
+    security: DownstreamSecurity,
+    greeting: Buffer | null,
+  ): void {
     for (const authorizer of chain.config.networkAuthorizers) {
       if (!authorizer.check(view, null).allowed) {
         socket.destroy();
@@ -256,11 +263,12 @@ class Listener implements RunningListener {
     }
     // ─── HTTP, or bytes ───
     const { service } = chain;
-    if (service !== null) {
+    if (service !== null && greeting === null) {
       this.#connections.add(new DownstreamConnection(socket, view, security, chain, service, this.#ended));
       socket.resume();
-    } else if (chain.tcp !== null) this.#connections.add(new TcpConnection(chain.tcp, socket, view, this.#ended));
-    else socket.destroy();
+    } else if (chain.tcp !== null) {
+      this.#connections.add(new TcpConnection(chain.tcp, socket, view, greeting, this.#ended));
+    } else socket.destroy();
   }
 
   readonly #ended = (connection: DownstreamConnection | TcpConnection): void => {

@@ -19,6 +19,7 @@ import { type NameResolver, systemNameResolver } from './dns/name-resolver.ts';
 import { isRefused, type OwnAddress } from './dns/refused-addresses.ts';
 import { connectControlPlane, readRoots } from './control-plane-session.ts';
 import { encodePeerMetadata, peerLabels } from './headers/peer-metadata.ts';
+import type { Struct } from './headers/struct.ts';
 import { ListenerSet } from './listener-set.ts';
 import { Overload } from './overload.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
@@ -27,6 +28,7 @@ import { startListener } from './stack.ts';
 import { StateKeeper } from './state/state-keeper.ts';
 import { collectStats } from './stats/collect-stats.ts';
 import { ProxyStats } from './stats/proxy-stats.ts';
+import { peerGreeting } from './tcp/peer-exchange.ts';
 import { RegistryTelemetry } from './telemetry-impl.ts';
 import { WorkloadTlsStore } from './tls-store.ts';
 import { tracersOf } from './tracing/tracers.ts';
@@ -72,7 +74,7 @@ export const startProxy = async (options: ProxyOptions): Promise<RunningProxy> =
   const telemetry = new RegistryTelemetry(registry, clock);
   const stats = new ProxyStats();
   const overload = new Overload(bootstrap.overload ?? {}, clock);
-  const tls = new WorkloadTlsStore(bootstrap.trustDomain);
+  const tls = new WorkloadTlsStore(bootstrap.trustDomain, peerGreeting(bootstrap.node.id, metadataOf(bootstrap)));
   const outside = {
     dns: new DnsCache(options.resolveName ?? systemNameResolver(), clock),
     refuses: (address: string, port: number) => isRefused(address, port, ownAddresses(bootstrap, subscription.current)),
@@ -248,23 +250,29 @@ const proxyContext = (
   parts: Pick<ProxyContext, 'clusters' | 'tls' | 'telemetry' | 'stats' | 'overload' | 'config'>,
 ): ProxyContext => {
   const { id, metadata } = bootstrap.node;
-  const { NAME, NAMESPACE, WORKLOAD_NAME, CLUSTER_ID, LABELS } = metadata;
+  const { NAMESPACE, WORKLOAD_NAME, CLUSTER_ID, LABELS } = metadata;
   return {
     ...parts,
     clock,
     random,
-    peerMetadata: encodePeerMetadata({
-      NAME,
-      NAMESPACE,
-      WORKLOAD_NAME,
-      CLUSTER_ID,
-      LABELS,
-      OWNER: `kubernetes://apis/apps/v1/namespaces/${NAMESPACE}/deployments/${WORKLOAD_NAME}`,
-    }),
+    peerMetadata: encodePeerMetadata(metadataOf(bootstrap)),
     local: {
       nodeId: id,
       principal: spiffeIdOf(bootstrap),
       labels: peerLabels({ workload: WORKLOAD_NAME, namespace: NAMESPACE, cluster: CLUSTER_ID, labels: LABELS }),
     },
+  };
+};
+
+/** What peers are told of this workload. */
+const metadataOf = ({ node }: ProxyBootstrap): Struct => {
+  const { NAME, NAMESPACE, WORKLOAD_NAME, CLUSTER_ID, LABELS } = node.metadata;
+  return {
+    NAME,
+    NAMESPACE,
+    WORKLOAD_NAME,
+    CLUSTER_ID,
+    LABELS,
+    OWNER: `kubernetes://apis/apps/v1/namespaces/${NAMESPACE}/deployments/${WORKLOAD_NAME}`,
   };
 };

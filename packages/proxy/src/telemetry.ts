@@ -29,7 +29,9 @@ export interface RequestMetrics {
 
 export interface TcpMetrics {
   opened(): void;
-  /** `flags` is `-` if nothing went wrong. */
+  /** Bytes since the last time, of a connection that goes on. */
+  transferred(receivedBytes: number, sentBytes: number): void;
+  /** Bytes since the last time; `flags` is `-` if nothing went wrong. */
   closed(receivedBytes: number, sentBytes: number, flags: string): void;
 }
 

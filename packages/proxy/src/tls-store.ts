@@ -37,13 +37,16 @@ const TICKET_KEY_BYTES = 48;
  */
 export class WorkloadTlsStore implements TlsStore {
   readonly #trustDomain: string;
+  readonly #greeting: Buffer | null;
   readonly #rotated = new Set<() => void>();
   #credentials: TlsCredentials | null = null;
   #contexts = new Map<string, SecureContext>();
   #views = new WeakMap<TlsContextConfig, View>();
 
-  constructor(trustDomain: string) {
+  /** `greeting`: what peers are told who ask by ALPN (`tcp/peer-exchange.ts`). */
+  constructor(trustDomain: string, greeting: Buffer | null = null) {
     this.#trustDomain = trustDomain;
+    this.#greeting = greeting;
   }
 
   /** The first call opens the listeners for TLS, each further one is a rotation. */
@@ -74,7 +77,8 @@ export class WorkloadTlsStore implements TlsStore {
     if (known) return known;
     const secureContext = this.#context(config, role);
     if (!secureContext) return null;
-    const view = { secureContext, verifyPeer: (sans: readonly string[]) => this.#verifyPeer(config, sans) };
+    const greeting = this.#greeting;
+    const view = { secureContext, greeting, verifyPeer: (sans: readonly string[]) => this.#verifyPeer(config, sans) };
     this.#views.set(config, view);
     return view;
   }
@@ -124,6 +128,7 @@ type Role = 'client' | 'server' | 'server mutual';
 
 interface View {
   readonly secureContext: SecureContext;
+  readonly greeting: Buffer | null;
   verifyPeer(uriSans: readonly string[]): string;
 }
 

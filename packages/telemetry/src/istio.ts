@@ -258,7 +258,13 @@ export class IstioTcpMetrics {
     this.#clean.opened.add(1);
   }
 
-  /** `flags` is `-` if nothing went wrong. */
+  /** Bytes since the last time, of a connection that goes on. */
+  transferred(receivedBytes: number, sentBytes: number): void {
+    this.#clean.received.add(receivedBytes);
+    this.#clean.sent.add(sentBytes);
+  }
+
+  /** Bytes since the last time; `flags` is `-` if nothing went wrong. */
   closed(receivedBytes: number, sentBytes: number, flags: string): void {
     const outcome = flags === '-' ? this.#clean : this.#find(flags);
     outcome.closed.add(1);

@@ -1,15 +1,16 @@
 import type { Socket } from 'node:net';
-import { emptyAccessRecord } from '@weft/telemetry/access-record';
 import type { ConnectionView } from '@weft/traffic/request';
 import type { TcpProxyConfig, TrafficDirection } from '@weft/traffic/runtime-config';
 import type { Cluster, Host, ProxyContext } from '../context.ts';
-import { unknownPeer } from '../headers/peer-metadata.ts';
-import { destinationService, endpointLabels } from '../router/labels.ts';
+import { readBuffer, readIntoSharedBuffer } from '../shared-read-buffer.ts';
 import type { TcpStats } from '../stats/http-stats.ts';
-import type { AccessLogSink, PeerLabels, TcpMetrics } from '../telemetry.ts';
+import type { AccessLogSink, PeerLabels } from '../telemetry.ts';
 import { type TimerTarget, WheelTimer } from '../timer-wheel.ts';
 import { type ConnectionEvents, connectUpstream, keepAlive } from '../upstream/connect.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
+import { PeerGreetingReader } from './peer-exchange.ts';
+import { Pump } from './pump.ts';
+import { type TcpOutcome, TcpReport } from './tcp-report.ts';
 
 /** What one `tcp_proxy` gives its connections; constant. */
 export interface TcpService {
@@ -21,7 +22,10 @@ export interface TcpService {
   readonly stats: TcpStats;
 }
 
+/** After an end, what was taken may still be delivered for so long. */
 const LINGER_MS = 1000;
+/** Istio's `tcp_reporting_duration`: a long connection does not wait for its end to be counted. */
+const REPORT_MS = 15_000;
 
 const connectTimeout = new Error('connection timeout');
 
@@ -29,46 +33,72 @@ type State = 'connecting' | 'open' | 'closed';
 
 /**
  * A connection passed through as bytes. Either side is read only as fast as the other takes it; an end of the stream
- * is passed on, and the connection closes when both have ended, or one broke. `downstream` is paused when it comes.
+ * is passed on, and the connection closes when both have ended, or one broke. `downstream` is paused when it comes;
+ * with a `greeting` both sides say first who they are (`peer-exchange.ts`).
  */
-export class TcpConnection implements ConnectionEvents, TimerTarget {
-  readonly #service: TcpService;
+export class TcpConnection implements ConnectionEvents, TimerTarget, TcpOutcome {
+  readonly service: TcpService;
+  readonly view: ConnectionView;
+  readonly startMs: number;
+  cluster: Cluster | null = null;
+  host: Host | null = null;
+  principal = '';
+  peer: PeerLabels | null = null;
+  flags = '';
   readonly #downstream: Socket;
-  readonly #view: ConnectionView;
   readonly #onClosed: (connection: TcpConnection) => void;
-  readonly #startMs: number;
   readonly #idleTimer = new WheelTimer(this, 'idle');
   /** Until there is a connection; then until it has lasted as long as it may. */
   readonly #lifeTimer = new WheelTimer(this, 'life');
+  readonly #reportTimer = new WheelTimer(this, 'report');
+  readonly #report = new TcpReport();
   readonly #tried: Host[] = [];
+  #greeting: PeerGreetingReader | null;
   #state: State = 'connecting';
-  #cluster: Cluster | null = null;
-  #host: Host | null = null;
   #upstream: Socket | null = null;
+  #toUpstream: Pump | null = null;
+  #toDownstream: Pump | null = null;
   #counted = false;
-  #principal = '';
-  #metrics: TcpMetrics | null = null;
-  #received = 0;
-  #sent = 0;
-  #flags = '';
 
-  constructor(service: TcpService, downstream: Socket, view: ConnectionView, onClosed: (c: TcpConnection) => void) {
-    this.#service = service;
+  constructor(
+    service: TcpService,
+    downstream: Socket,
+    view: ConnectionView,
+    greeting: Buffer | null,
+    onClosed: (c: TcpConnection) => void,
+  ) {
+    this.service = service;
     this.#downstream = downstream;
-    this.#view = view;
+    this.view = view;
     this.#onClosed = onClosed;
-    this.#startMs = service.context.clock.monotonic();
+    this.startMs = service.context.clock.monotonic();
+    this.#greeting = greeting === null ? null : new PeerGreetingReader();
     service.stats.downstream_cx_total++;
-    downstream.on('data', (bytes: Buffer) => this.#onDownstreamBytes(bytes));
+    const onBytes = (buffer: Buffer, start: number, end: number): void => this.#onDownstreamBytes(buffer, start, end);
+    downstream.on('data', (bytes: Buffer) => onBytes(bytes, 0, bytes.length));
+    readIntoSharedBuffer(downstream, onBytes, () => this.#toUpstream?.nextBuffer() ?? readBuffer);
     downstream.on('end', () => this.#upstream?.end());
-    downstream.on('drain', () => this.#upstream?.resume());
+    downstream.on('drain', () => this.#toDownstream?.drained());
     downstream.on('error', () => downstream.destroy());
     downstream.on('close', () => this.#end());
     // Nothing is read until there is somewhere to write it.
     downstream.pause();
+    if (greeting !== null) downstream.write(greeting);
     const name = pickWeighted(service);
-    this.#cluster = name === null ? null : service.context.clusters.get(name);
+    this.cluster = name === null ? null : service.context.clusters.get(name);
     this.#connect();
+  }
+
+  get attempts(): number {
+    return this.#tried.length;
+  }
+
+  get received(): number {
+    return this.#toUpstream === null ? 0 : this.#toUpstream.bytes;
+  }
+
+  get sent(): number {
+    return this.#toDownstream === null ? 0 : this.#toDownstream.bytes;
   }
 
   close(): void {
@@ -76,10 +106,10 @@ export class TcpConnection implements ConnectionEvents, TimerTarget {
   }
 
   #connect(): void {
-    const { context, upstreams, config } = this.#service;
-    const cluster = this.#cluster;
+    const { context, upstreams, config } = this.service;
+    const cluster = this.cluster;
     if (cluster === null) {
-      this.#service.stats.downstream_cx_no_route++;
+      this.service.stats.downstream_cx_no_route++;
       return this.#fail('NC');
     }
     if (this.#tried.length >= Math.max(1, config.maxConnectAttempts)) return this.#fail('UF');
@@ -92,7 +122,7 @@ export class TcpConnection implements ConnectionEvents, TimerTarget {
       cluster.stats.upstream_cx_none_healthy++;
       return this.#fail('UH');
     }
-    this.#host = host;
+    this.host = host;
     this.#tried.push(host);
     const tls = host.tls === null ? null : context.tls.client(host.tls);
     if (host.tls !== null && tls === null) return this.#fail('UF');
@@ -106,33 +136,50 @@ export class TcpConnection implements ConnectionEvents, TimerTarget {
   }
 
   onConnected(principal: string): void {
-    const { context, upstreams, config } = this.#service;
+    const { upstreams, config } = this.service;
+    const upstream = this.#upstream as Socket;
     upstreams.wheel.disarm(this.#lifeTimer);
     this.#state = 'open';
+    this.#toUpstream = new Pump(this.#downstream, upstream);
+    this.#toDownstream = new Pump(upstream, this.#downstream);
     const { maxConnectionDurationMs } = config;
-    if (maxConnectionDurationMs > 0) upstreams.wheel.arm(this.#lifeTimer, maxConnectionDurationMs, this.#startMs);
-    const { tcpKeepalive } = (this.#cluster as Cluster).config;
-    if (tcpKeepalive !== null) keepAlive(this.#upstream as Socket, tcpKeepalive);
-    this.#host?.outlier?.connected(true);
-    this.#principal = principal;
-    this.#metrics = context.telemetry.tcp(this.#labels());
-    this.#metrics.opened();
+    if (maxConnectionDurationMs > 0) upstreams.wheel.arm(this.#lifeTimer, maxConnectionDurationMs, this.startMs);
+    upstreams.arm(this.#reportTimer, REPORT_MS);
+    const { tcpKeepalive } = (this.cluster as Cluster).config;
+    if (tcpKeepalive !== null) keepAlive(upstream, tcpKeepalive);
+    this.host?.outlier?.connected(true);
+    this.principal = principal;
+    // Who calls is in the first bytes, where it is told at all.
+    if (this.#greeting === null) this.#report.opened(this);
     this.#active();
-    if (this.#downstream.readableEnded) this.#upstream?.end();
+    if (this.#downstream.readableEnded) upstream.end();
     this.#downstream.resume();
   }
 
-  #onDownstreamBytes(bytes: Buffer): void {
-    this.#received += bytes.length;
-    if (this.#upstream !== null && !this.#upstream.write(bytes)) this.#downstream.pause();
+  #onDownstreamBytes(buffer: Buffer, start: number, end: number): void {
+    if (this.#state === 'closed') return;
+    if (this.#greeting !== null) this.#greet(this.#greeting, buffer, start, end);
+    else this.#toUpstream?.push(buffer, start, end);
     this.#active();
   }
 
+  #greet(greeting: PeerGreetingReader, buffer: Buffer, start: number, end: number): void {
+    const rest = greeting.push(buffer, start, end);
+    if (rest === null) return;
+    this.#greeting = null;
+    this.peer = greeting.peer;
+    this.#report.opened(this);
+    if (rest.length > 0) this.#toUpstream?.push(rest, 0, rest.length);
+  }
+
   onBytes(buffer: Buffer, start: number, end: number): void {
-    this.#sent += end - start;
-    // The buffer is every connection's; a write may keep what it is given.
-    if (!this.#downstream.write(Buffer.from(buffer.subarray(start, end)))) this.#upstream?.pause();
+    if (this.#state === 'closed') return;
+    this.#toDownstream?.push(buffer, start, end);
     this.#active();
+  }
+
+  nextBuffer(): Buffer {
+    return this.#toDownstream?.nextBuffer() ?? readBuffer;
   }
 
   onSession(): void {}
@@ -142,17 +189,17 @@ export class TcpConnection implements ConnectionEvents, TimerTarget {
   }
 
   onDrain(): void {
-    this.#downstream.resume();
+    this.#toUpstream?.drained();
   }
 
   onClosed(error: Error | null): void {
     this.#endCount();
     if (this.#state === 'connecting') {
-      const { stats } = this.#cluster as Cluster;
+      const { stats } = this.cluster as Cluster;
       stats.upstream_cx_connect_fail++;
       if (error === connectTimeout) stats.upstream_cx_connect_timeout++;
-      this.#service.upstreams.wheel.disarm(this.#lifeTimer);
-      this.#host?.outlier?.failed(error === connectTimeout ? 'timeout' : 'connect');
+      this.service.upstreams.wheel.disarm(this.#lifeTimer);
+      this.host?.outlier?.failed(error === connectTimeout ? 'timeout' : 'connect');
       this.#connect();
     } else this.#end();
   }
@@ -160,11 +207,15 @@ export class TcpConnection implements ConnectionEvents, TimerTarget {
   onTimer(kind: string): void {
     if (this.#state === 'connecting') this.#upstream?.destroy(connectTimeout);
     else if (this.#state === 'closed') this.#destroy();
-    else if (kind === 'life') {
-      this.#service.stats.max_downstream_connection_duration++;
+    else if (kind === 'report') {
+      this.#report.opened(this);
+      this.#report.progress(this);
+      this.service.upstreams.arm(this.#reportTimer, REPORT_MS);
+    } else if (kind === 'life') {
+      this.service.stats.max_downstream_connection_duration++;
       this.#fail('DT');
     } else {
-      this.#service.stats.idle_timeout++;
+      this.service.stats.idle_timeout++;
       this.#end();
     }
   }
@@ -175,29 +226,30 @@ export class TcpConnection implements ConnectionEvents, TimerTarget {
   }
 
   #active(): void {
-    const { config, upstreams } = this.#service;
+    const { config, upstreams } = this.service;
     if (config.idleTimeoutMs > 0) upstreams.arm(this.#idleTimer, config.idleTimeoutMs);
   }
 
   #fail(flags: string): void {
-    this.#flags = flags;
+    this.flags = flags;
     this.#end();
   }
 
   #endCount(): void {
     if (!this.#counted) return;
     this.#counted = false;
-    (this.#host as Host).active--;
-    (this.#cluster as Cluster).activeConnections--;
+    (this.host as Host).active--;
+    (this.cluster as Cluster).activeConnections--;
   }
 
   #end(): void {
     if (this.#state === 'closed') return;
     const wasOpen = this.#state === 'open';
     this.#state = 'closed';
-    const { upstreams } = this.#service;
+    const { upstreams } = this.service;
     upstreams.wheel.disarm(this.#idleTimer);
     upstreams.wheel.disarm(this.#lifeTimer);
+    upstreams.wheel.disarm(this.#reportTimer);
     if (wasOpen) {
       // What was taken is still delivered, to whoever reads it in time.
       this.#downstream.destroySoon();
@@ -205,73 +257,19 @@ export class TcpConnection implements ConnectionEvents, TimerTarget {
       upstreams.arm(this.#idleTimer, LINGER_MS);
     } else this.#destroy();
     this.#endCount();
-    if (this.#metrics === null) {
-      // It never got anywhere; as in Istio it is one that was opened and closed.
-      this.#metrics = this.#service.context.telemetry.tcp(this.#labels());
-      this.#metrics.opened();
+    const { stats } = this.service;
+    const { received, sent } = this;
+    stats.downstream_cx_rx_bytes_total += received;
+    stats.downstream_cx_tx_bytes_total += sent;
+    if (wasOpen && this.cluster !== null) {
+      this.cluster.stats.upstream_cx_destroy++;
+      this.cluster.stats.upstream_cx_rx_bytes_total += sent;
+      this.cluster.stats.upstream_cx_tx_bytes_total += received;
     }
-    this.#metrics.closed(this.#received, this.#sent, this.#flags || '-');
-    const { stats } = this.#service;
-    stats.downstream_cx_rx_bytes_total += this.#received;
-    stats.downstream_cx_tx_bytes_total += this.#sent;
-    if (wasOpen && this.#cluster !== null) {
-      this.#cluster.stats.upstream_cx_destroy++;
-      this.#cluster.stats.upstream_cx_rx_bytes_total += this.#sent;
-      this.#cluster.stats.upstream_cx_tx_bytes_total += this.#received;
-    }
-    this.#log();
+    this.#report.closed(this);
     this.#onClosed(this);
   }
-
-  #labels() {
-    const { context, direction } = this.#service;
-    const inbound = direction === 'inbound';
-    const { mtls, peerPrincipal } = this.#view;
-    const { local } = context;
-    const service = destinationService(this.#cluster, this.#host);
-    const secured = inbound ? mtls : this.#principal !== '';
-    return {
-      reporter: inbound ? ('destination' as const) : ('source' as const),
-      source: inbound ? callerOf(peerPrincipal) : local.labels,
-      sourcePrincipal: (secured && (inbound ? peerPrincipal : local.principal)) || 'unknown',
-      destination: inbound ? local.labels : endpointLabels(this.#host),
-      destinationPrincipal: (secured && (inbound ? local.principal : this.#principal)) || 'unknown',
-      destinationService: service.host,
-      destinationServiceName: service.name,
-      destinationServiceNamespace: service.namespace,
-      connectionSecurityPolicy: inbound ? (mtls ? ('mutual_tls' as const) : ('none' as const)) : ('unknown' as const),
-    };
-  }
-
-  #log(): void {
-    const { accessLogs, context } = this.#service;
-    if (accessLogs.length === 0) return;
-    const durationMs = context.clock.monotonic() - this.#startMs;
-    const view = this.#view;
-    const host = this.#host;
-    const record = {
-      ...emptyAccessRecord(),
-      startTimeMs: context.clock.now() - durationMs,
-      durationMs,
-      responseFlags: this.#flags === '' ? '-' : this.#flags,
-      requestBytes: this.#received,
-      responseBytes: this.#sent,
-      upstreamHost: host === null ? '' : `${host.address}:${host.port}`,
-      upstreamCluster: this.#cluster === null ? '' : this.#cluster.name,
-      downstreamRemoteAddress: `${view.sourceAddress}:${view.sourcePort}`,
-      downstreamLocalAddress: `${view.destinationAddress}:${view.destinationPort}`,
-      requestedServerName: view.sni,
-      attempts: this.#tried.length,
-    };
-    for (const log of accessLogs) log.write(record);
-  }
 }
-
-/** Of a caller by TCP only its identity is known, so its namespace: `spiffe://DOMAIN/ns/NAMESPACE/sa/ACCOUNT`. */
-const callerOf = (principal: string): PeerLabels => {
-  const namespace = /\/ns\/([^/]+)\//.exec(principal)?.[1];
-  return namespace === undefined ? unknownPeer : { ...unknownPeer, namespace };
-};
 
 const pickWeighted = ({ config, context }: TcpService): string | null => {
   const { clusters } = config;

@@ -42,7 +42,7 @@ export class TestContext implements ProxyContext {
     labels: RequestLabels;
   }[] = [];
   readonly tcpEvents: {
-    kind: 'opened' | 'closed';
+    kind: 'opened' | 'transferred' | 'closed';
     received?: number;
     sent?: number;
     flags?: string;
@@ -95,6 +95,8 @@ export class TestContext implements ProxyContext {
     },
     tcp: (tcpLabels: TcpLabels) => ({
       opened: () => void this.tcpEvents.push({ kind: 'opened', labels: tcpLabels }),
+      transferred: (received: number, sent: number) =>
+        void this.tcpEvents.push({ kind: 'transferred', received, sent, labels: tcpLabels }),
       closed: (received: number, sent: number, flags: string) =>
         void this.tcpEvents.push({ kind: 'closed', received, sent, flags, labels: tcpLabels }),
     }),

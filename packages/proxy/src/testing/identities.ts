@@ -12,8 +12,8 @@ export class TestMesh {
   readonly root = createRoot({ trustDomain: TRUST_DOMAIN, clock: systemClock });
   readonly #authority = new CertificateAuthority(this.root, systemClock);
 
-  store(name: string): WorkloadTlsStore {
-    const store = new WorkloadTlsStore(TRUST_DOMAIN);
+  store(name: string, greeting: Buffer | null = null): WorkloadTlsStore {
+    const store = new WorkloadTlsStore(TRUST_DOMAIN, greeting);
     store.use(this.credentials(name));
     return store;
   }

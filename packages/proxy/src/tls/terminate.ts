@@ -7,6 +7,7 @@ import { clientCertElement } from '../headers/client-cert.ts';
 import { type TimerTarget, WheelTimer } from '../timer-wheel.ts';
 import type { TlsStats } from '../stats/cluster-stats.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
+import { PEER_EXCHANGE } from '../tcp/peer-exchange.ts';
 import { clientVerified, peerOf } from './peer.ts';
 
 export interface Terminated {
@@ -16,6 +17,8 @@ export interface Terminated {
   /** Its SPIFFE id; empty without a certificate. */
   readonly principal: string;
   readonly clientCert: string;
+  /** What to send first, to a client that wants to know and will say who it is too; else null. */
+  readonly greeting: Buffer | null;
 }
 
 /** Envoy's default transport_socket_connect_timeout is none; ten seconds is what Istio sets for a whole connection. */
@@ -41,7 +44,9 @@ export const terminateTls = (
     return;
   }
   // Without a protocol in common Node would refuse the handshake; Envoy goes on without one.
-  const common = config.alpn.filter((protocol) => detected.protocols.includes(protocol));
+  const common = config.alpn.filter(
+    (protocol) => detected.protocols.includes(protocol) && (protocol !== PEER_EXCHANGE || server.greeting !== null),
+  );
   const secure = new TLSSocket(socket, {
     isServer: true,
     secureContext: server.secureContext,
@@ -80,6 +85,7 @@ export const terminateTls = (
       mtls,
       principal,
       clientCert: mtls ? clientCertElement(peer, context.local.principal) : '',
+      greeting: secure.alpnProtocol === PEER_EXCHANGE ? server.greeting : null,
     });
   });
 };

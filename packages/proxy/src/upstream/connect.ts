@@ -3,6 +3,7 @@ import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import type { ClusterConfig } from '@weft/traffic/runtime-config';
 import type { ClientTls, Host } from '../context.ts';
 import { readBuffer } from '../shared-read-buffer.ts';
+import { PEER_EXCHANGE, PeerGreetingReader } from '../tcp/peer-exchange.ts';
 import { peerOf } from '../tls/peer.ts';
 
 /**
@@ -21,6 +22,8 @@ export interface ConnectionEvents {
   /** `principal`: the server's SPIFFE id, empty without mTLS. Bytes may come from now on. */
   onConnected(principal: string): void;
   onBytes(buffer: Buffer, start: number, end: number): void;
+  /** Where the next read goes, asked for after each; left out, the shared buffer. */
+  nextBuffer?(): Buffer;
   /** Something for the next connection to the same server to resume. */
   onSession(session: TlsSession): void;
   /** The other side will send no more. */
@@ -49,12 +52,34 @@ export const connectUpstream = (
 };
 
 const intoSharedBuffer = (events: ConnectionEvents): OnReadOpts => ({
-  buffer: readBuffer,
-  callback: (length) => {
-    events.onBytes(readBuffer, 0, length);
+  buffer: events.nextBuffer === undefined ? readBuffer : () => events.nextBuffer?.() ?? readBuffer,
+  callback: (length, buffer) => {
+    events.onBytes(buffer as Buffer, 0, length);
     return true;
   },
 });
+
+/** As `events`, but for the other side's greeting, which is taken off the front. */
+const behindGreeting = (events: ConnectionEvents, greetings: Greetings): OnReadOpts => {
+  const { buffer, callback } = intoSharedBuffer(events);
+  return {
+    buffer,
+    callback: (length, bytes) => {
+      const { reader } = greetings;
+      if (reader === null) return callback(length, bytes);
+      const rest = reader.push(bytes as Buffer, 0, length);
+      if (rest === null) return true;
+      greetings.reader = null;
+      if (rest.length > 0) events.onBytes(rest, 0, rest.length);
+      return true;
+    },
+  };
+};
+
+/** Set while the other side's greeting is awaited. */
+interface Greetings {
+  reader: PeerGreetingReader | null;
+}
 
 const connectPlain = (host: Host, events: ConnectionEvents): Socket => {
   const socket = netConnect({
@@ -70,9 +95,9 @@ const connectPlain = (host: Host, events: ConnectionEvents): Socket => {
 };
 
 /** Node takes these here as `net.connect` does; its types do not know. */
-const netOptions = (events: ConnectionEvents): { allowHalfOpen: true; onread: OnReadOpts } => ({
+const netOptions = (onread: OnReadOpts): { allowHalfOpen: true; onread: OnReadOpts } => ({
   allowHalfOpen: true,
-  onread: intoSharedBuffer(events),
+  onread,
 });
 
 const connectTls = (
@@ -82,18 +107,20 @@ const connectTls = (
   events: ConnectionEvents,
 ): TLSSocket => {
   const { sni, alpn } = host.tls ?? { sni: '', alpn: [] };
+  const greetings: Greetings = { reader: null };
   const socket = tlsConnect({
     host: host.address,
     port: host.port,
     ...(host.lookup !== null && { lookup: host.lookup }),
     secureContext: tls.secureContext,
     minVersion: 'TLSv1.2',
-    ALPNProtocols: [...alpn],
+    // Who has nothing to say does not offer to exchange.
+    ALPNProtocols: alpn.filter((protocol) => protocol !== PEER_EXCHANGE || tls.greeting !== null),
     ...(sni && { servername: sni }),
     session: session?.ticket,
     // Who the server is, its URI SAN says (below), not a DNS name.
     checkServerIdentity: () => undefined,
-    ...netOptions(events),
+    ...netOptions(behindGreeting(events, greetings)),
   });
   socket.setNoDelay(true);
   let uriSans: readonly string[] = [];
@@ -108,6 +135,10 @@ const connectTls = (
     if (!socket.authorized || principal === '') {
       socket.destroy(new Error('TLS_error:|certificate verify failed: SAN matcher'));
       return;
+    }
+    if (socket.alpnProtocol === PEER_EXCHANGE && tls.greeting !== null) {
+      greetings.reader = new PeerGreetingReader();
+      socket.write(tls.greeting);
     }
     events.onConnected(principal);
   });
