@@ -24,6 +24,11 @@ export interface ProxyBootstrap {
   readonly metricsAddress: string;
   /** A directory of the proxy's own (0700). */
   readonly stateDir: string;
+  /**
+   * When the proxy is asked to end: how long it still accepts connections while it says that it is not ready, in ms; Istio's
+   * `terminationDrainDuration`. Default 5,000; 0 where whoever ends it has told everybody before.
+   */
+  readonly terminationDrainMs?: number;
   /** Ceilings of the process, past which it sheds load; `packages/proxy/src/overload.ts` has the defaults. */
   readonly overload?: { readonly maxDownstreamConnections?: number; readonly maxMemoryBytes?: number };
 }

@@ -33,6 +33,7 @@ const start = () => {
       const { name } = config;
       events.push(`open ${name}:${config.port}`);
       return {
+        drain: (on) => events.push(`drain ${name} ${on}`),
         update: (next) => events.push(`update ${name} ${next.direction}`),
         close: async (graceful) => void events.push(`close ${name} ${graceful}`),
       };
@@ -60,7 +61,7 @@ test('a changed listener is updated in place, one with another port is opened an
   await settle();
   assert.deepEqual(events, ['update a inbound', 'close b true', 'close c true', 'open b:81']);
   events.length = 0;
-  await set.close();
+  await set.stop('all');
   assert.deepEqual(events, ['close a true', 'close b true']);
   set.apply(config([plain('a')]));
   await settle();
@@ -85,6 +86,28 @@ test('a port that is taken is tried again each second, with what is then wanted'
   await settle();
   set.apply(config([]));
   assert.equal(clock.pending, 0, 'a listener that left is not tried again');
+});
+
+test('inbound listeners alone can be drained and stopped; one that opens meanwhile knows', async () => {
+  const { set, events } = start();
+  set.apply(config([plain('in', { direction: 'inbound' }), plain('out', { direction: 'outbound' })]));
+  await settle();
+  events.length = 0;
+  set.drain('inbound');
+  assert.deepEqual(events.splice(0), ['drain in true', 'drain out false']);
+  const all = [
+    plain('in', { direction: 'inbound' }),
+    plain('out', { direction: 'outbound' }),
+    plain('in2', { direction: 'inbound' }),
+  ];
+  set.apply(config(all));
+  await settle();
+  assert.deepEqual(events.splice(0), ['update in inbound', 'update out outbound', 'open in2:80', 'drain in2 true']);
+  await set.stop('inbound');
+  assert.deepEqual(events.splice(0), ['close in true', 'close in2 true']);
+  set.apply(config(all));
+  await settle();
+  assert.deepEqual(events, [], 'what has stopped stays so');
 });
 
 test('a listener that leaves while it opens is closed again', async () => {

@@ -8,6 +8,8 @@ import { routeTablesOf } from './xds/compiled-config.ts';
 /** A listening socket with its connections; `RunningListener` of the stack is one. */
 export interface OpenListener {
   update(config: ListenerConfig): void;
+  /** Whether answers ask their clients to close the connection. */
+  drain(on: boolean): void;
   /** Stops accepting; `graceful` lets requests under way end. Resolves when all connections have. */
   close(graceful: boolean): Promise<void>;
 }
@@ -18,6 +20,12 @@ export interface ListenerSetOptions {
   readonly stats: ListenerManagerStats;
   readonly open: (config: ListenerConfig) => Promise<OpenListener>;
 }
+
+/** Which listeners: Envoy's `inboundonly` are those of inbound traffic. */
+export type Scope = 'none' | 'inbound' | 'all';
+
+const covers = (scope: Scope, { direction }: ListenerConfig): boolean =>
+  scope === 'all' || (scope === 'inbound' && direction === 'inbound');
 
 /** Another process may be about to leave the port. */
 const RETRY_MS = 1000;
@@ -38,7 +46,8 @@ export class ListenerSet {
   readonly #options: ListenerSetOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #draining = new Set<Promise<void>>();
-  #closed = false;
+  #drainScope: Scope = 'none';
+  #stopped: Scope = 'none';
 
   constructor(options: ListenerSetOptions) {
     this.#options = options;
@@ -54,7 +63,7 @@ export class ListenerSet {
   }
 
   apply(config: RuntimeConfig): void {
-    if (this.#closed) return;
+    if (this.#stopped === 'all') return;
     for (const [name, entry] of this.#entries) {
       const next = config.listeners.get(name);
       if (next?.address !== entry.config.address || next.port !== entry.config.port) this.#remove(name, entry);
@@ -64,6 +73,7 @@ export class ListenerSet {
       }
     }
     for (const [name, listener] of config.listeners) {
+      if (covers(this.#stopped, listener)) continue;
       let entry = this.#entries.get(name);
       if (!entry) {
         entry = { config: listener, state: { kind: 'waiting for routes' } };
@@ -80,10 +90,17 @@ export class ListenerSet {
     return this.#draining.size;
   }
 
-  /** Drains all of them, for good. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    for (const [name, entry] of this.#entries) this.#remove(name, entry);
+  /** The listeners of the scope go on, but want to lose their clients; those of no scope do not any more. */
+  drain(scope: Scope): void {
+    this.#drainScope = scope;
+    for (const { config, state } of this.#entries.values())
+      if (state.kind === 'open') state.listener.drain(covers(scope, config));
+  }
+
+  /** Takes no more connections there, for good, and lets requests under way end. Resolves when all connections have. */
+  async stop(scope: Scope): Promise<void> {
+    if (this.#stopped !== 'all') this.#stopped = scope;
+    for (const [name, entry] of this.#entries) if (covers(scope, entry.config)) this.#remove(name, entry);
     await Promise.all(this.#draining);
   }
 
@@ -98,6 +115,7 @@ export class ListenerSet {
       if (this.#entries.get(name) !== entry) return this.#drain(listener, false);
       entry.state = { kind: 'open', listener };
       if (entry.config !== opened) listener.update(entry.config);
+      if (covers(this.#drainScope, entry.config)) listener.drain(true);
       log.info('listener open', { name, address, port });
     } catch (error) {
       if (this.#entries.get(name) !== entry) return;

@@ -62,6 +62,7 @@ const bootstrap = async (t: TestContext): Promise<{ file: string; healthPort: nu
     adminAddress: `127.0.0.1:${admin}`,
     healthAddress: `127.0.0.1:${health}`,
     metricsAddress: `127.0.0.1:${metrics}`,
+    terminationDrainMs: 0,
     stateDir: dir,
   };
   return { file: write('bootstrap.json', JSON.stringify(content)), healthPort: health };

@@ -13,9 +13,12 @@ export interface RunProxyOptions {
   readonly lifelines: readonly number[];
 }
 
+/** One Ctrl-C arrives several times: from the terminal, from npm and from the launcher. This soon, it is the same one. */
+const SAME_PRESS_MS = 700;
+
 /**
- * The process around a proxy: runs until SIGTERM or SIGINT (then it drains), `/quitquitquit`, the end of its parent, or
- * what it cannot go on from. Resolves with the exit status.
+ * The process around a proxy: runs until SIGTERM or SIGINT (then it drains; a second one ends it at once), `/quitquitquit`,
+ * the end of its parent, or what it cannot go on from. Resolves with the exit status.
  */
 export const runProxy = async ({ bootstrapFile, lifelines }: RunProxyOptions): Promise<number> => {
   const log = new LineLog(systemClock, (line) => process.stderr.write(line));
@@ -25,14 +28,21 @@ export const runProxy = async ({ bootstrapFile, lifelines }: RunProxyOptions): P
   try {
     const bootstrap = readBootstrap(bootstrapFile);
     const proxy = await startProxy({ bootstrap, clock: systemClock, random: systemRandom, log });
+    const forced = Promise.withResolvers<number>();
+    let stoppingSinceMs: number | null = null;
     const stop = (reason: string) => (): void => {
-      log.info('stopping', { reason });
-      void proxy.close();
+      if (stoppingSinceMs === null) {
+        stoppingSinceMs = systemClock.monotonic();
+        log.info('stopping', { reason });
+        void proxy.close();
+      } else if (systemClock.monotonic() - stoppingSinceMs > SAME_PRESS_MS) {
+        log.warning('ending at once', { reason: `${reason} again` });
+        forced.resolve(1);
+      }
     };
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, stop(signal));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop(signal));
     for (const fd of lifelines) onClose(fd, stop('the parent is gone'));
-    await proxy.ended;
-    return 0;
+    return await Promise.race([proxy.ended.then(() => 0), forced.promise]);
   } catch (error) {
     log.error('proxy failed', {
       ...(error instanceof WeftError && { code: error.kind.code }),

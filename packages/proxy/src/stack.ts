@@ -54,6 +54,8 @@ export interface RunningListener {
    * TLS settings); the others close after their current request. Address and port cannot change.
    */
   update(config: ListenerConfig): void;
+  /** From now on (or, `false`, no more) each answer asks its client to close the connection; new ones are still taken. */
+  drain(on: boolean): void;
   /**
    * Accepts no more and closes idle connections; `graceful` waits for the others, at most DRAIN_MS, else they are closed
    * at once. Resolves when all are.
@@ -84,6 +86,10 @@ class Chain implements ServiceSlot {
     this.config = config;
   }
 
+  get draining(): boolean {
+    return this.#listener.draining;
+  }
+
   get service(): HttpStack | null {
     this.#listener.refresh();
     return this.http;
@@ -100,6 +106,7 @@ class Listener implements RunningListener {
   readonly #sockets = new Set<Socket>();
   #stats: ListenerStats;
   #closing = false;
+  draining = false;
 
   constructor(config: ListenerConfig, context: ProxyContext) {
     this.#config = config;
@@ -163,8 +170,12 @@ class Listener implements RunningListener {
     }
     for (const gone of old.values()) gone.http = null;
     for (const connection of this.#connections) {
-      if (connection instanceof DownstreamConnection && !connection.keepAlive) connection.drain();
+      if (connection instanceof DownstreamConnection && !connection.keepAlive && !this.draining) connection.drain();
     }
+  }
+
+  drain(on: boolean): void {
+    this.draining = on;
   }
 
   async close(graceful: boolean): Promise<void> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, request } from 'node:http';
+import { Agent, createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -139,6 +139,7 @@ const start = async (t: TestContext) => {
     adminAddress: `127.0.0.1:${admin}`,
     healthAddress: `127.0.0.1:${health}`,
     metricsAddress: `127.0.0.1:${metrics}`,
+    terminationDrainMs: 0,
     stateDir: dir,
   };
   const said: string[] = [];
@@ -205,6 +206,34 @@ test('a change is live without a new listener; what is refused leaves the last g
   assert.equal((await refused())[0]?.name, 'bad');
   await until('what was good of it', async () => (await ask(front, '/fixed')).status === 203);
   assert.equal((await ask(front, '/x')).status, 200);
+});
+
+/** Whether an answer asks its client to close the connection. */
+const closes = (port: number): Promise<boolean> =>
+  new Promise((resolve, reject) => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    request({ host: '127.0.0.1', port, path: '/x', agent }, (response) => {
+      response.resume().on('end', () => {
+        resolve(response.headers.connection === 'close');
+        agent.destroy();
+      });
+    })
+      .on('error', reject)
+      .end();
+  });
+
+test('while its health check fails it serves, and asks its clients to go elsewhere', async (t) => {
+  const { front, admin } = await start(t);
+  assert.equal(await closes(front), false);
+  assert.equal((await ask(admin, '/healthcheck/fail', 'POST')).status, 200);
+  assert.deepEqual(await ask(admin, '/ready'), { status: 503, body: 'DRAINING\n' });
+  assert.equal(await closes(front), true);
+  await ask(admin, '/healthcheck/ok', 'POST');
+  assert.equal((await ask(admin, '/ready')).status, 200);
+  assert.equal(await closes(front), false);
+  await ask(admin, '/drain_listeners?graceful&skip_exit', 'POST');
+  assert.equal(await closes(front), true);
+  assert.equal((await ask(admin, '/drain_listeners?skip_exit', 'POST')).status, 400);
 });
 
 test('/drain_listeners stops accepting, and /quitquitquit ends it', async (t) => {

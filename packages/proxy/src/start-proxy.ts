@@ -20,6 +20,7 @@ import { isRefused, type OwnAddress } from './dns/refused-addresses.ts';
 import { connectControlPlane, readRoots } from './control-plane-session.ts';
 import { encodePeerMetadata, peerLabels } from './headers/peer-metadata.ts';
 import type { Struct } from './headers/struct.ts';
+import { Drain } from './drain.ts';
 import { ListenerSet } from './listener-set.ts';
 import { Overload } from './overload.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
@@ -49,7 +50,7 @@ export interface ProxyOptions {
 export interface RunningProxy {
   /** Rejects if the proxy cannot go on; resolves after `close`, or after `/quitquitquit`. */
   readonly ended: Promise<void>;
-  /** Stops accepting, lets requests in flight finish, closes everything. */
+  /** Takes leave (`drain.ts`), closes everything. */
   close(): Promise<void>;
 }
 
@@ -57,6 +58,8 @@ const DAY_MS = 86_400_000;
 /** For the last spans; a collector that is away holds nothing up. */
 const SPANS_MS = 500;
 
+/** Istio's `terminationDrainDuration`. */
+const TERMINATION_DRAIN_MS = 5000;
 /** Less than a supervisor waits before it kills. */
 const DRAIN_MS = 4000;
 
@@ -141,14 +144,16 @@ export const startProxy = async (options: ProxyOptions): Promise<RunningProxy> =
     configuration: () => ({ resources: subscription.kept }),
   });
 
-  let draining = false;
-  const state = (): ServerState => (draining ? 'DRAINING' : readiness.ready ? 'LIVE' : 'INITIALIZING');
-  const drain = async (): Promise<void> => {
-    draining = true;
-    await Promise.race([listeners.close(), clock.sleep(drainMs)]);
-  };
+  const drain = new Drain({
+    clock,
+    log,
+    listeners,
+    acceptMs: bootstrap.terminationDrainMs ?? TERMINATION_DRAIN_MS,
+    finishMs: drainMs,
+  });
+  const state = (): ServerState => (drain.draining ? 'DRAINING' : readiness.ready ? 'LIVE' : 'INITIALIZING');
   const close = async (): Promise<void> => {
-    await drain();
+    await drain.leave();
     await Promise.race([tracersOf(context).flush(), clock.sleep(SPANS_MS)]);
     await telemetry.flush();
     await scope.close();
@@ -184,7 +189,7 @@ export const startProxy = async (options: ProxyOptions): Promise<RunningProxy> =
     credentials: () => identity.current,
     state,
     startedMs,
-    drainListeners: () => void drain(),
+    drain,
     quit: () => void close(),
   };
   try {

@@ -41,6 +41,8 @@ export const proxyBootstrap = (input: BootstrapInput): ProxyBootstrap => {
     healthAddress: `${address}:${proxyPorts.health}`,
     metricsAddress: `${address}:${proxyPorts.metrics}`,
     stateDir: input.stateDir,
+    // A replica leaves the endpoints, and its applications have ended, before its sidecar is asked to.
+    terminationDrainMs: 0,
   };
 };
 

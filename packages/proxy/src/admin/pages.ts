@@ -3,6 +3,7 @@ import type { ProxyBootstrap } from '@weft/base/proxy-bootstrap';
 import type { Credentials } from '@weft/identity/workload-identity';
 import { type LineLog, type LogLevel, logLevels } from '@weft/telemetry/log';
 import type { LiveClusters } from '../cluster-manager.ts';
+import type { Drain } from '../drain.ts';
 import type { ListenerSet } from '../listener-set.ts';
 import type { ConfigSubscription } from '../xds/config-subscription.ts';
 import { type Answer, json, type Page, text } from './admin-server.ts';
@@ -26,7 +27,7 @@ export interface AdminView {
   readonly state: () => ServerState;
   /** Monotonic. */
   readonly startedMs: number;
-  readonly drainListeners: () => void;
+  readonly drain: Drain;
   readonly quit: () => void;
 }
 
@@ -39,8 +40,15 @@ export const adminPages = (view: AdminView): Readonly<Record<string, Page>> => (
   '/config_dump': get('the configuration as received over xDS', (query) =>
     configDumpPage(view.subscription, view.credentials(), query),
   ),
-  '/drain_listeners': post('stop listening, let connections finish', () => {
-    view.drainListeners();
+  '/drain_listeners': post('stop listening; ?graceful: later, ?skip_exit: never, ?inboundonly: only those', (query) =>
+    drainPage(view.drain, query),
+  ),
+  '/healthcheck/fail': post('not ready, until /healthcheck/ok; answers ask their clients to go elsewhere', () => {
+    view.drain.failHealthCheck(true);
+    return text('OK\n');
+  }),
+  '/healthcheck/ok': post('ready again', () => {
+    view.drain.failHealthCheck(false);
     return text('OK\n');
   }),
   '/healthz/ready': readyPage(view.state),
@@ -79,6 +87,13 @@ const listenersPage = (listeners: ListenerSet, query: URLSearchParams): Answer =
       state,
     })),
   });
+};
+
+const drainPage = (drain: Drain, query: URLSearchParams): Answer => {
+  const graceful = query.has('graceful');
+  if (query.has('skip_exit') && !graceful) return text('skip_exit needs graceful\n', 400);
+  drain.listeners(query.has('inboundonly') ? 'inbound' : 'all', graceful, query.has('skip_exit'));
+  return text('OK\n');
 };
 
 const loggingPage = (log: LineLog, query: URLSearchParams): Answer => {

@@ -17,6 +17,8 @@ import { type TimerTarget, WheelTimer } from '../timer-wheel.ts';
 export interface ServiceSlot {
   /** Null: the filter chain the connection was accepted by is no more; it closes after the current request. */
   readonly service: HttpService | null;
+  /** It goes on for now, but each answer asks its client to close the connection. */
+  readonly draining: boolean;
 }
 
 export interface DownstreamSecurity {
@@ -88,7 +90,7 @@ export class DownstreamConnection implements MessageSink<RequestHead>, Downstrea
 
   /** It takes requests, as far as the listener is concerned. */
   get keepAlive(): boolean {
-    return !this.#draining && !this.#service.context.overload.shedding && this.#slot.service !== null;
+    return !this.#draining && !this.#slot.draining && !this.#service.context.overload.shedding && this.#slot.service !== null;
   }
 
   onBytes(buffer: Buffer, start: number, end: number): void {

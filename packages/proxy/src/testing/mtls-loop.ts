@@ -100,6 +100,7 @@ export const startMtlsLoop = async (t: TestContext) => {
     adminAddress: `127.0.0.1:${admin}`,
     healthAddress: `127.0.0.1:${health}`,
     metricsAddress: `127.0.0.1:${metrics}`,
+    terminationDrainMs: 0,
     stateDir: dir,
   };
   writeFileSync(join(dir, 'bootstrap.json'), JSON.stringify(bootstrap), { mode: 0o600 });
