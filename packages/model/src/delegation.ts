@@ -3,6 +3,7 @@ import type { HTTPRoute } from './kinds/http-route.ts';
 import type { StringMatch } from './kinds/string-match.ts';
 import type { VirtualService } from './kinds/virtual-service.ts';
 import type { Mesh, MeshObject } from './mesh.ts';
+import { following } from './revision.ts';
 import { isVisible } from './visibility.ts';
 
 type Rule = MeshObject<VirtualService>;
@@ -44,7 +45,18 @@ export const delegationProblems = (mesh: Mesh, root: Rule): readonly DelegationP
 export const isDelegate = (spec: VirtualService): boolean => !spec.hosts?.length;
 
 const resolved = new WeakMap<Rule, Delegated>();
-const delegateIndexes = new WeakMap<Mesh, ReadonlyMap<string, Rule>>();
+
+const named = ({ namespace, name }: Rule): string => `${namespace}/${name}`;
+
+const byName = following<Map<string, Rule>>(
+  (mesh) => new Map(mesh.virtualServices.map((rule) => [named(rule), rule])),
+  (index, { virtualServices }) => {
+    for (const { before, after } of virtualServices) {
+      if (after) index.set(named(after), after);
+      else if (before) index.delete(named(before));
+    }
+  },
+);
 
 const resolve = (mesh: Mesh, root: Rule): Delegated => {
   const delegates = (root.spec.http ?? []).filter((r) => r.delegate).map((r) => delegateOf(mesh, root, r));
@@ -77,14 +89,12 @@ const resolve = (mesh: Mesh, root: Rule): Delegated => {
 const delegateName = (root: Rule, { delegate }: HTTPRoute): string =>
   `${delegate?.namespace || root.namespace}/${delegate?.name ?? ''}`;
 
-const delegateOf = (mesh: Mesh, root: Rule, rule: HTTPRoute): Rule | undefined => {
-  let index = delegateIndexes.get(mesh);
-  if (!index) {
-    index = new Map(mesh.virtualServices.map((v) => [`${v.namespace}/${v.name}`, v]));
-    delegateIndexes.set(mesh, index);
-  }
-  return index.get(delegateName(root, rule));
-};
+const delegateOf = (mesh: Mesh, root: Rule, rule: HTTPRoute): Rule | undefined =>
+  byName(mesh).get(delegateName(root, rule));
+
+/** `namespace/name` of the VirtualServices that one delegates to. */
+export const delegatesOf = (root: Rule): string[] =>
+  (root.spec.http ?? []).filter((rule) => rule.delegate).map((rule) => delegateName(root, rule));
 
 /** What the delegate's rule does not say, the root's does. */
 const inherit = (root: HTTPRoute, own: HTTPRoute, match: readonly HTTPMatchRequest[]): HTTPRoute => {

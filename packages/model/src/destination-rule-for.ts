@@ -1,6 +1,9 @@
 import { hostCovers, isWildcard, resolveHost } from './host.ts';
 import type { DestinationRule } from './kinds/destination-rule.ts';
 import type { Mesh, MeshObject } from './mesh.ts';
+import { compareObjects } from './object-order.ts';
+import { following } from './revision.ts';
+import { sortedIndex } from './sorted-map.ts';
 import { isVisible } from './visibility.ts';
 
 type Rule = MeshObject<DestinationRule>;
@@ -11,25 +14,52 @@ interface NamespaceRules {
   readonly wildcards: { readonly host: string; readonly rule: Rule }[];
 }
 
-const indexes = new WeakMap<Mesh, ReadonlyMap<string, NamespaceRules>>();
+type Index = Map<string, NamespaceRules>;
 
-const indexOf = (mesh: Mesh): ReadonlyMap<string, NamespaceRules> => {
-  const known = indexes.get(mesh);
-  if (known) return known;
-  const index = new Map<string, NamespaceRules>();
-  for (const rule of mesh.destinationRules) {
-    if (Object.keys(rule.spec.workloadSelector?.matchLabels ?? {}).length > 0) continue; // not-yet: for no client
-    let own = index.get(rule.namespace);
-    if (!own) index.set(rule.namespace, (own = { exact: new Map(), wildcards: [] }));
-    const host = resolveHost(rule.spec.host, rule.namespace, mesh);
-    const list = own.exact.get(host);
-    if (isWildcard(host)) own.wildcards.push({ host, rule });
-    else if (list) list.push(rule);
-    else own.exact.set(host, [rule]);
-  }
-  for (const own of index.values()) own.wildcards.sort((a, b) => b.host.length - a.host.length);
-  indexes.set(mesh, index);
-  return index;
+const indexOf = following<Index>(
+  (mesh) => {
+    const index: Index = new Map();
+    for (const rule of mesh.destinationRules) add(index, rule, mesh);
+    return index;
+  },
+  (index, { destinationRules }, mesh) => {
+    for (const { before, after } of destinationRules) {
+      if (before) remove(index, before, mesh);
+      if (after) add(index, after, mesh);
+    }
+  },
+);
+
+/** not-yet: a rule for some clients is for none. */
+const isForClients = ({ spec }: Rule): boolean => Object.keys(spec.workloadSelector?.matchLabels ?? {}).length > 0;
+
+const add = (index: Index, rule: Rule, mesh: Mesh): void => {
+  if (isForClients(rule)) return;
+  let own = index.get(rule.namespace);
+  if (!own) index.set(rule.namespace, (own = { exact: new Map(), wildcards: [] }));
+  const host = resolveHost(rule.spec.host, rule.namespace, mesh);
+  const list = own.exact.get(host);
+  if (isWildcard(host)) {
+    const at = sortedIndex(own.wildcards, (w) => host.length - w.host.length || compareObjects(w.rule, rule));
+    own.wildcards.splice(at, 0, { host, rule });
+  } else if (list)
+    list.splice(
+      sortedIndex(list, (r) => compareObjects(r, rule)),
+      0,
+      rule,
+    );
+  else own.exact.set(host, [rule]);
+};
+
+const remove = (index: Index, rule: Rule, mesh: Mesh): void => {
+  const own = index.get(rule.namespace);
+  if (!own) return;
+  const host = resolveHost(rule.spec.host, rule.namespace, mesh);
+  const left = own.exact.get(host)?.filter((r) => r !== rule);
+  if (left?.length) own.exact.set(host, left);
+  else own.exact.delete(host);
+  const at = own.wildcards.findIndex((w) => w.rule === rule);
+  if (at >= 0) own.wildcards.splice(at, 1);
 };
 
 /**

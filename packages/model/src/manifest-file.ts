@@ -1,129 +1,119 @@
-import { type Document, isCollection, isMap, isPair, isScalar, LineCounter, type Node, parseAllDocuments } from 'yaml';
+import { ManifestDocument, readDocument, readDocuments } from './manifest-document.ts';
+import { type FieldPath, type TextPosition } from './yaml/position.ts';
+import { detached, sectionStarts } from './yaml/sections.ts';
 
-/** A field's place in an object: `['spec', 'http', 0, 'match']`. */
-export type FieldPath = readonly (string | number)[];
-
-export interface TextPosition {
-  readonly line: number;
-  readonly column: number;
-}
+export type { FieldPath, TextPosition } from './yaml/position.ts';
 
 export interface SyntaxError {
   readonly at: TextPosition;
   readonly message: string;
 }
 
-/** One document of a file: its value, or nothing where only comments stand. */
-export interface ManifestDocument {
-  readonly index: number;
-  readonly value: unknown;
-  /** Whether the YAML of this document is well formed; if not, `value` is what could be made of it. */
-  readonly intact: boolean;
-}
-
-interface SyntaxTree {
-  readonly documents: readonly Document.Parsed[];
-  readonly lines: LineCounter;
-}
-
-/** A reference to an anchor costs as often as it is followed; this many is what people write, a bomb is more. */
-const MAX_ALIASES = 1000;
-const ALIAS = /(^|[\s[{,:-])\*[^\s,\]}]/;
-
 /**
- * A manifest's text, parsed: YAML 1.2 with merge keys (`<<`), or JSON, one document or several. Positions are looked up
- * in the syntax tree, which is dropped under memory pressure and parsed again when asked for.
+ * A manifest's text, parsed: YAML 1.2 with merge keys (`<<`), or JSON, one document or several. Documents whose text was in
+ * `before`, an earlier version of the file, are the same objects; only the others are parsed.
  */
 export class ManifestFile {
   readonly path: string;
   readonly text: string;
   readonly documents: readonly ManifestDocument[];
-  readonly errors: readonly SyntaxError[];
-  #tree: WeakRef<SyntaxTree> | undefined;
+  /** Where the text of each document begins; undefined where documents were parsed together, from the whole. */
+  readonly #starts: readonly number[] | undefined;
+  #places: ReadonlyMap<ManifestDocument, number> | undefined;
+  #lines: readonly number[] | undefined;
 
-  constructor(path: string, text: string) {
+  constructor(path: string, text: string, before?: ManifestFile) {
     this.path = path;
     this.text = text;
     const json = path.endsWith('.json') ? parseJson(text) : undefined;
-    if (json) {
-      this.documents = [{ index: 0, value: json.value, intact: !json.error }];
-      this.errors = json.error ? [json.error] : [];
-      return;
-    }
-    const tree = this.#syntaxTree();
-    const errors: SyntaxError[] = [];
-    const at = (offset: number): TextPosition => positionAt(tree.lines, offset);
-    this.documents = tree.documents.map((document, index) => {
-      // What follows the first is mostly its consequence.
-      const [error] = document.errors;
-      if (error) errors.push({ at: at(error.pos[0]), message: firstLine(error.message) });
-      try {
-        const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
-        if (ALIAS.test(text)) JSON.stringify(value); // Throws if an anchor contains itself.
-        return { index, value, intact: document.errors.length === 0 };
-      } catch (error) {
-        // An alias without its anchor or within it, or too many of them.
-        if (document.errors.length === 0)
-          errors.push({ at: at(document.range[0]), message: aliasProblem(error as Error) });
-        return { index, value: undefined, intact: false };
-      }
-    });
-    this.errors = errors;
+    const starts = json ? undefined : sectionStarts(text);
+    const separate = starts && parseSections(text, starts, before);
+    this.#starts = separate && starts;
+    this.documents = json ? [json] : (separate ?? readDocuments(text));
   }
 
-  /** Where a field of a document stands: its key, or the item itself in a list; the nearest parent if it is absent. */
-  position(document: number, path: FieldPath): TextPosition {
-    const tree = this.#syntaxTree();
-    const parsed = tree.documents[document];
-    if (!parsed) return { line: 1, column: 1 };
-    let node: Node | null = parsed.contents;
-    let offset = node?.range?.[0] ?? parsed.range[0];
-    for (const key of path) {
-      if (isMap(node)) {
-        const pair = node.items.find((p) => isPair(p) && isScalar(p.key) && String(p.key.value) === String(key));
-        if (!pair) break;
-        offset = (pair.key as Node).range?.[0] ?? offset;
-        node = pair.value as Node | null;
-      } else if (isCollection(node)) {
-        const item = node.items[Number(key)] as Node | undefined;
-        if (!item) break;
-        offset = item.range?.[0] ?? offset;
-        node = item;
-      } else break;
-    }
-    return positionAt(tree.lines, offset);
+  /** One for each document at most. */
+  get errors(): readonly SyntaxError[] {
+    return this.documents.flatMap((document) => {
+      const { problem } = document;
+      return problem ? [{ at: this.#inFile(document, problem.at), message: problem.message }] : [];
+    });
   }
 
-  #syntaxTree(): SyntaxTree {
-    const known = this.#tree?.deref();
-    if (known) return known;
-    const lines = new LineCounter();
-    const documents = parseAllDocuments(this.text, {
-      lineCounter: lines,
-      merge: true,
-      prettyErrors: false,
-      logLevel: 'silent',
-    });
-    const tree = { documents: Array.isArray(documents) ? (documents as Document.Parsed[]) : [], lines };
-    this.#tree = new WeakRef(tree);
-    return tree;
+  /** Where a field of a document of this file stands: its key, or the item itself in a list; the nearest parent if it is absent. */
+  position(document: ManifestDocument, path: FieldPath): TextPosition {
+    const n = this.placeOf(document);
+    const text = this.#starts ? this.sectionText(n) : this.text;
+    return this.#inFile(document, document.position(text, path));
+  }
+
+  /** Which of the file's documents it is. */
+  placeOf(document: ManifestDocument): number {
+    this.#places ??= new Map(this.documents.map((d, i) => [d, i]));
+    return this.#places.get(document) ?? 0;
+  }
+
+  /** Undefined where documents have no text of their own. */
+  get sectionCount(): number | undefined {
+    return this.#starts?.length;
+  }
+
+  sectionText(n: number): string {
+    return this.text.slice(this.#starts?.[n], this.#starts?.[n + 1]);
+  }
+
+  #inFile(document: ManifestDocument, at: TextPosition): TextPosition {
+    if (!this.#starts) return at;
+    this.#lines ??= linesAt(this.text, this.#starts);
+    return { line: at.line + (this.#lines[this.placeOf(document)] ?? 0), column: at.column };
   }
 }
 
-const positionAt = (lines: LineCounter, offset: number): TextPosition => {
-  const { line, col } = lines.linePos(offset);
-  return line === 0 ? { line: 1, column: 1 } : { line, column: col };
+/** How many lines there are before each offset. */
+const linesAt = (text: string, offsets: readonly number[]): number[] => {
+  let newline = text.indexOf('\n');
+  let line = 0;
+  return offsets.map((offset) => {
+    for (; newline >= 0 && newline < offset; newline = text.indexOf('\n', newline + 1)) line++;
+    return line;
+  });
 };
 
-const aliasProblem = ({ message }: Error): string =>
-  message.includes('circular') ? 'an anchor contains itself' : firstLine(message);
+const parseSections = (
+  text: string,
+  starts: readonly number[],
+  before: ManifestFile | undefined,
+): readonly ManifestDocument[] | undefined => {
+  const sections = starts.map((start, i) => text.slice(start, starts[i + 1]));
+  const known =
+    before?.sectionCount === undefined ? new Map<string, ManifestDocument[]>() : unchanged(sections, before);
+  const documents: ManifestDocument[] = [];
+  for (const section of sections) {
+    const document = known.get(section)?.shift() ?? readDocument(detached(section));
+    if (!document) return undefined;
+    documents.push(document);
+  }
+  return documents;
+};
 
-const firstLine = (text: string): string => (text.split('\n')[0] as string).replace(/:$/, '');
+/** Documents of an earlier version that this one has too, by their text. */
+const unchanged = (sections: readonly string[], before: ManifestFile): Map<string, ManifestDocument[]> => {
+  const wanted = new Set(sections);
+  const known = new Map<string, ManifestDocument[]>();
+  before.documents.forEach((document, i) => {
+    const text = before.sectionText(i);
+    if (!wanted.has(text)) return;
+    const list = known.get(text);
+    if (list) list.push(document);
+    else known.set(text, [document]);
+  });
+  return known;
+};
 
 /** The message of JSON.parse says where: `... in JSON at position 8 (line 1 column 9)`; at the end if it does not. */
-const parseJson = (text: string): { readonly value: unknown; readonly error?: SyntaxError } => {
+const parseJson = (text: string): ManifestDocument => {
   try {
-    return { value: JSON.parse(text) as unknown };
+    return new ManifestDocument(JSON.parse(text), undefined);
   } catch (error) {
     const [, what, line, column] = /^(.*?)(?: in JSON at position \d+ \(line (\d+) column (\d+)\))?$/s.exec(
       (error as Error).message,
@@ -132,6 +122,6 @@ const parseJson = (text: string): { readonly value: unknown; readonly error?: Sy
     const at = line
       ? { line: Number(line), column: Number(column) }
       : { line: lines.length, column: (lines.at(-1) as string).length + 1 };
-    return { value: undefined, error: { at, message: what as string } };
+    return new ManifestDocument(undefined, { at, message: what as string });
   }
 };

@@ -1,4 +1,5 @@
 import type { ObjectRef } from '@weft/base/diagnostic';
+import type { ManifestDocument } from './manifest-document.ts';
 import type { FieldPath, ManifestFile } from './manifest-file.ts';
 
 /** An object that says what it is; not yet validated. */
@@ -17,7 +18,7 @@ export interface ManifestObject extends Identified {
 
 export interface ObjectSource {
   readonly file: ManifestFile;
-  readonly document: number;
+  readonly document: ManifestDocument;
   /** Empty, or `['items', n]` in a List. */
   readonly path: FieldPath;
 }

@@ -1,5 +1,6 @@
 import { LabelIndex } from './label-index.ts';
 import type { Mesh, Pod, Service } from './mesh.ts';
+import { following } from './revision.ts';
 import { type Labels, labelsMatch } from './selector.ts';
 
 interface Indexes {
@@ -7,21 +8,18 @@ interface Indexes {
   readonly services: LabelIndex<Service>;
 }
 
-const indexes = new WeakMap<Mesh, Indexes>();
+const indexesOf = following<Indexes>(
+  (mesh) => ({
+    pods: new LabelIndex(mesh.pods.values(), (p) => p.labels),
+    services: new LabelIndex(mesh.services.values(), (s) => s.selector),
+  }),
+  ({ pods, services }, changes) => {
+    pods.apply(changes.pods);
+    services.apply(changes.services);
+  },
+);
 
-const indexesOf = (mesh: Mesh): Indexes => {
-  let known = indexes.get(mesh);
-  if (!known) {
-    known = {
-      pods: new LabelIndex(mesh.pods.values(), (p) => p.labels),
-      services: new LabelIndex(mesh.services.values(), (s) => s.selector),
-    };
-    indexes.set(mesh, known);
-  }
-  return known;
-};
-
-/** All pods that the service's selector selects, ready or not; none without a selector. */
+/** All pods that the service's selector selects, ready or not, in no order; none without a selector. */
 export const podsOfService = (mesh: Mesh, service: Service): Pod[] =>
   indexesOf(mesh).pods.select(service.namespace, service.selector);
 

@@ -1,6 +1,7 @@
 import type { ObjectRef } from '@weft/base/diagnostic';
 import { identify } from './identify.ts';
 import type { Issue } from './issue.ts';
+import type { ManifestDocument } from './manifest-document.ts';
 import type { FieldPath, ManifestFile } from './manifest-file.ts';
 import { isRecord, type ManifestObject, type ObjectSource } from './manifest-object.ts';
 
@@ -31,7 +32,7 @@ const read = (file: ManifestFile): FileContents => {
   const objects: ManifestObject[] = [];
   const unreadable: Unreadable[] = [];
   const broken = file.errors.length > 0;
-  const take = (value: unknown, document: number, path: FieldPath): void => {
+  const take = (value: unknown, document: ManifestDocument, path: FieldPath): void => {
     if (value === null || value === undefined) return;
     if (isRecord(value) && Array.isArray(value.items) && String(value.kind).endsWith('List')) {
       value.items.forEach((item, i) => take(item, document, [...path, 'items', i]));
@@ -43,6 +44,6 @@ const read = (file: ManifestFile): FileContents => {
     else if (broken) unreadable.push({ source, ref: found.object, issue: undefined, value });
     else objects.push({ ...found.object, source });
   };
-  for (const { index, value } of file.documents) take(value, index, []);
+  for (const document of file.documents) take(document.value, document, []);
   return { file, objects, unreadable };
 };

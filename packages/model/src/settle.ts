@@ -87,7 +87,7 @@ const settleDoubtful = (
     const accountedFor: ObjectRef[] = missing.map((good) => good.object);
     for (const { value, ref, source } of unreadable) {
       if (accountedFor.some((o) => probablySame(o, ref))) continue;
-      const intact = file.documents[source.document]?.intact === true;
+      const intact = source.document.intact;
       const selection = deniedSelection(value, ref, intact);
       deny(selection, ref, positionIn(source, []));
       if (selection) accountedFor.push(ref);

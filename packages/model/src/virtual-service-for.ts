@@ -1,6 +1,9 @@
 import { hostCovers, isWildcard, resolveHost } from './host.ts';
 import type { VirtualService } from './kinds/virtual-service.ts';
 import type { Mesh, MeshObject } from './mesh.ts';
+import { compareObjects } from './object-order.ts';
+import { following } from './revision.ts';
+import { sortedIndex } from './sorted-map.ts';
 import { isVisible } from './visibility.ts';
 
 type Rule = MeshObject<VirtualService>;
@@ -8,33 +11,62 @@ type Rule = MeshObject<VirtualService>;
 /** Whether a VirtualService applies to sidecars: no `gateways`, or `mesh` among them. */
 export const isOnMesh = (spec: VirtualService): boolean => !spec.gateways?.length || spec.gateways.includes('mesh');
 
+/** Rules on the mesh by host, in the order in which they apply. */
 interface HostIndex {
-  readonly exact: ReadonlyMap<string, readonly Rule[]>;
+  readonly exact: Map<string, Rule[]>;
   /** The most specific first. */
-  readonly wildcards: readonly { readonly host: string; readonly rule: Rule }[];
+  readonly wildcards: { readonly host: string; readonly rule: Rule }[];
 }
 
-const indexes = new WeakMap<Mesh, HostIndex>();
+const hostsOf = ({ spec, namespace }: Rule, mesh: Mesh): Set<string> =>
+  new Set(isOnMesh(spec) ? (spec.hosts ?? []).map((name) => resolveHost(name, namespace, mesh)) : []);
 
-const indexOf = (mesh: Mesh): HostIndex => {
-  const known = indexes.get(mesh);
-  if (known) return known;
-  const exact = new Map<string, Rule[]>();
-  const wildcards: { host: string; rule: Rule }[] = [];
-  for (const rule of mesh.virtualServices) {
-    if (!isOnMesh(rule.spec)) continue;
-    for (const name of rule.spec.hosts ?? []) {
-      const host = resolveHost(name, rule.namespace, mesh);
-      const list = exact.get(host);
-      if (isWildcard(host)) wildcards.push({ host, rule });
-      else if (list) list.push(rule);
-      else exact.set(host, [rule]);
+const indexOf = following<HostIndex>(
+  (mesh) => {
+    const index: HostIndex = { exact: new Map(), wildcards: [] };
+    for (const rule of mesh.virtualServices) add(index, rule, mesh);
+    return index;
+  },
+  (index, { virtualServices }, mesh) => {
+    for (const { before, after } of virtualServices) {
+      if (before) remove(index, before, mesh);
+      if (after) add(index, after, mesh);
     }
+  },
+);
+
+const add = ({ exact, wildcards }: HostIndex, rule: Rule, mesh: Mesh): void => {
+  for (const host of hostsOf(rule, mesh)) {
+    if (isWildcard(host)) {
+      const at = sortedIndex(wildcards, (w) => host.length - w.host.length || compareObjects(w.rule, rule));
+      wildcards.splice(at, 0, { host, rule });
+      continue;
+    }
+    const list = exact.get(host);
+    if (list)
+      list.splice(
+        sortedIndex(list, (r) => compareObjects(r, rule)),
+        0,
+        rule,
+      );
+    else exact.set(host, [rule]);
   }
-  wildcards.sort((a, b) => b.host.length - a.host.length);
-  const index = { exact, wildcards };
-  indexes.set(mesh, index);
-  return index;
+};
+
+const remove = ({ exact, wildcards }: HostIndex, rule: Rule, mesh: Mesh): void => {
+  for (const host of hostsOf(rule, mesh)) {
+    const list = exact.get(host);
+    if (list?.length === 1 && list[0] === rule) exact.delete(host);
+    else if (list?.includes(rule)) list.splice(list.indexOf(rule), 1);
+    const at = wildcards.findIndex((w) => w.rule === rule && w.host === host);
+    if (at >= 0) wildcards.splice(at, 1);
+  }
+};
+
+/** The VirtualServices on the mesh that have a host, as it is written there (a wildcard for itself), in the mesh's order. */
+export const virtualServicesOfHost = (mesh: Mesh, host: string): readonly Rule[] => {
+  const { exact, wildcards } = indexOf(mesh);
+  return isWildcard(host) ? wildcards.filter((w) => w.host === host).map((w) => w.rule) : (exact.get(host) ?? []);
 };
 
 /**
