@@ -49,4 +49,4 @@ const isTarget = (target: string, method: string): boolean => {
 };
 
 /** `uri-host [ ":" port ]` without user information, which has no place in HTTP (RFC 9110 section 4.2.4). */
-const isAuthority = (text: string): boolean => isAuthorityPattern.test(text);
+export const isAuthority = (text: string): boolean => isAuthorityPattern.test(text);

@@ -1,41 +1,208 @@
-import type { Http2StreamSink } from './events.ts';
+import { HeldBytes } from '../http1/held-bytes.ts';
+import { errorCodes } from './error-codes.ts';
+import type { Http2ResponseSink, Http2StreamSink } from './events.ts';
+import { MAX_WINDOW } from './frame-types.ts';
+import { ReceiveWindow } from './receive-window.ts';
 import type { Http2Session } from './session.ts';
 
-/** One request and its response. (Interface only until the next commit.) */
-export declare class Http2Stream {
+const NO_FIELDS: readonly string[] = [];
+
+/** A body whose length is not known, or not to be checked. */
+export const ANY_LENGTH = -1;
+
+/** One request and its response. What is marked "the session's" is not for others. */
+export class Http2Stream {
   readonly session: Http2Session;
   readonly id: number;
   sink: Http2StreamSink;
   /** Neither side sends any more. */
-  readonly closed: boolean;
+  closed = false;
   /** The peer has ended its side. */
-  readonly remoteEnded: boolean;
+  remoteEnded = false;
   /** We have ended ours (what is held may still be on its way). */
-  readonly localEnded: boolean;
+  localEnded = false;
+  /** More is held than should be: stop calling `data` until `sink.onWritable`. */
+  blocked = false;
+
+  // ─── the session's ───
+  /** Client: who gets the response's head. */
+  readonly responseSink: Http2ResponseSink | null;
+  /** Client: of the request. */
+  readonly method: string;
+  /** A head has been sent (server) or received (client) that is not a 1xx. */
+  answered = false;
+  /** What the peer lets us send. */
+  sendWindow: number;
+  /** In the scheduler's queue. */
+  waiting = false;
+  /** Body octets that the peer has still to send, or ANY_LENGTH. */
+  expected = ANY_LENGTH;
+  #receiveWindow: ReceiveWindow | null = null;
+  #held: HeldBytes | null = null;
+  /** Trailers that go behind what is held. */
+  #ending: readonly string[] | null = null;
+  #reading = true;
+  /** Octets taken while `#reading` is false: their window is not given back yet. */
+  #withheld = 0;
+
+  constructor(session: Http2Session, id: number, sink: Http2ResponseSink | null, method: string, sendWindow: number) {
+    this.session = session;
+    this.id = id;
+    this.responseSink = sink;
+    this.sink = sink ?? deafSink;
+    this.method = method;
+    this.sendWindow = sendWindow;
+  }
+
   /** Server: 1xx. */
-  informational(status: number, headers: readonly string[]): void;
+  informational(status: number, headers: readonly string[]): void {
+    if (this.localEnded || this.closed) return;
+    this.session.sendResponseHead(this, status, headers, NO_FIELDS, false, null);
+  }
+
   /** Server: the response's head. `extra` are further headers, behind `headers`. */
   respond(
     status: number,
     headers: readonly string[],
     extra: readonly string[],
     endStream: boolean,
-    neverIndexed?: readonly string[] | null,
-  ): void;
+    neverIndexed: readonly string[] | null = null,
+  ): void {
+    if (this.localEnded || this.closed) return;
+    this.answered = true;
+    this.session.sendResponseHead(this, status, headers, extra, endStream, neverIndexed);
+    if (!endStream) return;
+    this.localEnded = true;
+    this.session.localSideEnded(this);
+  }
+
   /** Copies. What windows or socket do not take is held: see `blocked`. */
-  data(buffer: Buffer, start: number, end: number): void;
+  data(buffer: Buffer, start: number, end: number): void {
+    if (this.localEnded || this.closed) return;
+    const from = this.#held === null ? this.session.scheduler.send(this, buffer, start, end) : start;
+    this.session.touched();
+    if (from === end || this.closed) return;
+    this.session.counters.pending_send_bytes += end - from;
+    if (this.#held === null) this.#held = new HeldBytes(buffer, from, end);
+    else this.#held.append(buffer, from, end);
+    this.session.scheduler.wait(this);
+    if (this.#held.length > this.session.options.maxHeldBytes) this.blocked = true;
+  }
+
   /** Ends our side. Trailers are flat name, value pairs in lower case; empty for none. */
-  end(trailers: readonly string[]): void;
-  /** More is held than should be: stop calling `data` until `sink.onWritable`. */
-  readonly blocked: boolean;
+  end(trailers: readonly string[]): void {
+    if (this.localEnded || this.closed) return;
+    this.localEnded = true;
+    if (this.#held === null) this.#sendEnd(trailers);
+    else this.#ending = trailers;
+  }
+
   /** Bytes held. */
-  readonly heldBytes: number;
+  get heldBytes(): number {
+    return this.#held === null ? 0 : this.#held.length;
+  }
+
   /**
    * Gives the peer no further window for this stream, until resumed. What was sent before still comes as `onData`: at most
    * `initialStreamWindow` bytes.
    */
-  pauseReading(): void;
-  resumeReading(): void;
+  pauseReading(): void {
+    this.#reading = false;
+  }
+
+  resumeReading(): void {
+    if (this.#reading) return;
+    this.#reading = true;
+    const withheld = this.#withheld;
+    this.#withheld = 0;
+    if (withheld > 0) this.#consume(withheld);
+  }
+
   /** RST_STREAM; the sink hears nothing more. NO_ERROR after a complete response asks the client to stop sending its body. */
-  reset(code: number): void;
+  reset(code: number): void {
+    if (!this.closed) this.session.resetStream(this, code);
+  }
+
+  // ─── the session's ───
+
+  /** False: the peer sent more than its window, or than the message's length. */
+  receive(length: number, payload: number): number {
+    this.#receiveWindow ??= new ReceiveWindow(this.session.options.initialStreamWindow);
+    if (!this.#receiveWindow.receive(length)) return errorCodes.FLOW_CONTROL_ERROR;
+    if (this.expected !== ANY_LENGTH) {
+      if (payload > this.expected) return errorCodes.PROTOCOL_ERROR;
+      this.expected -= payload;
+    }
+    return errorCodes.NO_ERROR;
+  }
+
+  /** A frame of `length` was handed to the sink. */
+  taken(length: number): void {
+    if (this.#reading) this.#consume(length);
+    else this.#withheld += length;
+  }
+
+  #consume(length: number): void {
+    this.session.consumed(length);
+    if (this.remoteEnded || this.closed || this.#receiveWindow === null) return;
+    const increment = this.#receiveWindow.consume(length);
+    if (increment > 0) this.session.sendWindowUpdate(this.id, increment);
+  }
+
+  /** By a WINDOW_UPDATE, or a change of the peer's initial window (which may make it negative). False: too large. */
+  growSendWindow(increment: number): boolean {
+    this.sendWindow += increment;
+    if (this.sendWindow > MAX_WINDOW) return false;
+    if (this.#held !== null) this.session.scheduler.wait(this);
+    return true;
+  }
+
+  /** A turn: sends at most `bytes` of what is held. */
+  sendHeld(bytes: number): void {
+    const held = this.#held;
+    if (held === null || this.closed) return;
+    const before = held.length;
+    held.take(this.session.scheduler.send(this, held.buffer, held.start, Math.min(held.end, held.start + bytes)));
+    this.session.counters.pending_send_bytes -= before - held.length;
+    this.session.touched();
+    if (held.length > 0) this.session.scheduler.wait(this);
+    else {
+      this.#held = null;
+      if (this.#ending !== null) this.#sendEnd(this.#ending);
+    }
+    if (this.blocked && !this.localEnded && held.length * 2 <= this.session.options.maxHeldBytes) {
+      this.blocked = false;
+      this.sink.onWritable();
+    }
+  }
+
+  #sendEnd(trailers: readonly string[]): void {
+    this.#ending = null;
+    this.session.sendEnd(this, trailers);
+    this.session.localSideEnded(this);
+  }
+
+  /** Our side is ended and nothing is held. */
+  get allSent(): boolean {
+    return this.localEnded && this.#held === null;
+  }
+
+  /** It is gone: what it holds is let go, what it withheld is the connection's again. */
+  release(): void {
+    this.closed = true;
+    if (this.#held !== null) this.session.counters.pending_send_bytes -= this.#held.length;
+    this.#held = null;
+    this.#ending = null;
+    const withheld = this.#withheld;
+    this.#withheld = 0;
+    if (withheld > 0) this.session.consumed(withheld);
+  }
 }
+
+/** Of a request until `onStream` has set another, and of one that it did not want. */
+const deafSink: Http2StreamSink = {
+  onData: () => undefined,
+  onEnd: () => undefined,
+  onReset: () => undefined,
+  onWritable: () => undefined,
+};
