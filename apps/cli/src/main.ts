@@ -80,6 +80,7 @@ command('proxy', 'carry the traffic of one workload')
 command('agent', 'run an Envoy that carries the traffic of one workload')
   .addOption(bootstrap())
   .option('--envoy <path>', 'the binary (default: envoy in PATH)')
+  .option('--grpc-bootstrap <file>', 'serve gRPC clients without a proxy instead: where to write GRPC_XDS_BOOTSTRAP')
   .option('--envoy-log-level <level>', 'as Envoy’s --log-level', 'warning')
   .action(async (o) => {
     const { agent } = await import('@weft/commands/agent');

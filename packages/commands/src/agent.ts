@@ -5,7 +5,8 @@ import type { ProxyBootstrap } from '@weft/base/proxy-bootstrap';
 import type { Random } from '@weft/base/random';
 import { LineLog } from '@weft/telemetry/log';
 import { startAgent } from './agent/start-agent.ts';
-import { listenForStop } from './up/stop-signals.ts';
+import { startGrpcAgent } from './agent/start-grpc-agent.ts';
+import { aborted, listenForStop } from './up/stop-signals.ts';
 
 export interface AgentCommandOptions {
   readonly bootstrapFile: string;
@@ -13,20 +14,32 @@ export interface AgentCommandOptions {
   readonly envoy?: string | undefined;
   /** `trace` … `critical`, `off`. Default `warning`. */
   readonly envoyLogLevel?: string | undefined;
+  /** Serve proxyless gRPC clients instead of Envoy: where their bootstrap is written. */
+  readonly grpcBootstrap?: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly writeError: (text: string) => void;
 }
 
 /**
- * `weft agent`: runs Envoy as the data plane of one workload, until it ends or a signal ends both. Answers Envoy's exit
- * code. Throws WeftError where it cannot start.
+ * `weft agent`: runs Envoy as the data plane of one workload, until it ends or a signal ends both, or serves gRPC
+ * clients without a proxy until a signal. Answers Envoy's exit code. Throws WeftError where it cannot start.
  */
 export const agent = async (options: AgentCommandOptions): Promise<number> => {
   const { clock, random } = options;
   const stop = listenForStop(clock);
   const log = new LineLog(clock, options.writeError);
   try {
+    if (options.grpcBootstrap !== undefined) {
+      const bootstrap = readBootstrap(options.bootstrapFile);
+      const serving = await startGrpcAgent(
+        { bootstrap, bootstrapPath: options.grpcBootstrap, clock, random, log },
+        stop.graceful,
+      );
+      await aborted(stop.graceful);
+      await serving.close();
+      return 0;
+    }
     const running = await startAgent(
       {
         bootstrap: readBootstrap(options.bootstrapFile),

@@ -9,11 +9,11 @@ import { type ResourceSet, translateProxy } from './translate.ts';
 
 /**
  * Each `STAGE/goldens/NAME.yaml` becomes `NAME.json`. Its first line says for whom, which resources, and whose name
- * starts how: `# default/frontend clusters outbound|80`; a word `envoy` before them chooses that data plane.
+ * starts how: `# default/frontend clusters outbound|80`; a word `envoy` or `grpc` before them chooses that data plane.
  */
-const FIRST_LINE = /^# (envoy )?([\w-]+)\/([\w-]+) (\w+)(?: (\S+))?\n/;
+const FIRST_LINE = /^# (envoy |grpc )?([\w-]+)\/([\w-]+) (\w+)(?: (\S+))?\n/;
 
-for (const stage of ['authorization', 'cluster', 'endpoint', 'listener', 'route']) {
+for (const stage of ['authorization', 'cluster', 'endpoint', 'grpc', 'listener', 'route']) {
   const folder = join(import.meta.dirname, stage, 'goldens');
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.yaml'))) {
     const name = file.slice(0, -'.yaml'.length);
@@ -27,11 +27,15 @@ for (const stage of ['authorization', 'cluster', 'endpoint', 'listener', 'route'
 }
 
 const compileCase = (text: string, file: string): unknown => {
-  const [, envoy, namespace = '', workload = '', what = '', prefix = ''] = FIRST_LINE.exec(text) ?? assert.fail(file);
+  const [, plane, namespace = '', workload = '', what = '', prefix = ''] = FIRST_LINE.exec(text) ?? assert.fail(file);
   const loaded = loadMesh([{ path: file, text }]);
   const mesh = withSyntheticPods(loaded.mesh);
   const pod = podOf(mesh, namespace, workload) ?? assert.fail(`${file}: no ${namespace}/${workload}`);
-  const resources = translateProxy(mesh, { pod, dataPlane: envoy ? 'envoy' : 'weft', bindAddress: pod.ip });
+  const resources = translateProxy(mesh, {
+    pod,
+    dataPlane: (plane?.trim() ?? 'weft') as 'weft' | 'envoy' | 'grpc',
+    bindAddress: pod.ip,
+  });
   const shown = show(resources, what).filter((resource) => resource.name.startsWith(prefix));
   assert.ok(shown.length > 0, `${file}: nothing to show`);
   return { [what]: shown };
@@ -42,6 +46,7 @@ type Named = { readonly name: string };
 const show = (resources: ResourceSet, what: string): readonly Named[] => {
   switch (what) {
     case 'listeners':
+    case 'routes':
     case 'clusters':
       return resources[what] as readonly Named[];
     case 'endpoints':
@@ -51,7 +56,7 @@ const show = (resources: ResourceSet, what: string): readonly Named[] => {
     case 'authorization':
       return resources.listeners.map((listener) => ({ name: listener.name ?? '', rbac: rbacFilters(listener) }));
     default:
-      return assert.fail(`${what}: listeners, clusters, endpoints, virtualHosts or authorization`);
+      return assert.fail(`${what}: listeners, routes, clusters, endpoints, virtualHosts or authorization`);
   }
 };
 

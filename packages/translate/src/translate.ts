@@ -6,6 +6,7 @@ import type { VirtualHost } from '@weft/xds-api/gen/envoy/config/route/v3';
 import { inboundClusterOf, tunnelCluster } from './cluster/inbound.ts';
 import { outboundClusterOf, outboundTargets } from './cluster/outbound.ts';
 import { endpointsOf } from './endpoint/endpoints.ts';
+import { translateGrpc } from './grpc/translate-grpc.ts';
 import { inboundListener, inboundPorts } from './listener/inbound.ts';
 import { httpProxyListener, tcpListeners } from './listener/outbound.ts';
 import { oncePerMesh, remember } from './memo.ts';
@@ -28,10 +29,10 @@ export type { ResourceSet, TranslatedProxy, VirtualHostResource } from './resour
  * Resources that say the same are the same JavaScript objects: for all proxies that share them, and from one mesh to the
  * next while the objects that they are made of (by identity) stay. They are immutable.
  */
-export const translateParts = (mesh: Mesh, node: ProxyNode): TranslatedProxy => ({
-  shared: sharedResources(mesh, node),
-  own: ownResources(mesh, node),
-});
+export const translateParts = (mesh: Mesh, node: ProxyNode): TranslatedProxy =>
+  node.dataPlane === 'grpc'
+    ? { shared: translateGrpc(sharedResources(mesh, { ...node, vhds: false })), own: noResources }
+    : { shared: sharedResources(mesh, node), own: ownResources(mesh, node) };
 
 /** Both parts as one, for those who want to look at all of it. */
 export const translateProxy = (mesh: Mesh, node: ProxyNode): ResourceSet => {

@@ -38,3 +38,10 @@ export const listenForStop = (clock: Clock): StopSignals => {
     },
   };
 };
+
+/** Resolves once the signal is. */
+export const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
