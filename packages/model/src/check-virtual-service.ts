@@ -1,3 +1,4 @@
+import { checkL4Routes } from './check-l4-routes.ts';
 import { formatPath, type Issue, showValue } from './issue.ts';
 import { checkHttpRule } from './check-http-rule.ts';
 import { hostProblem } from './kinds/host-name.ts';
@@ -20,6 +21,7 @@ export const checkVirtualService = (spec: VirtualService): Issue[] => {
   spec.http?.forEach((route, i) => checkRoute(route, spec, ['spec', 'http', i], say));
   for (const kind of ['tls', 'tcp'] as const)
     spec[kind]?.forEach((route, i) => checkDestinations(route.route, ['spec', kind, i, 'route'], say));
+  issues.push(...checkL4Routes(spec));
   return issues;
 };
 

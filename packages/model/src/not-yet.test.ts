@@ -23,6 +23,7 @@ const required: Record<string, object> = {
   when: { values: ['a'] },
   env: { name: 'A' },
   route: { destination: { host: 'reviews' } },
+  tcp: { route: [{ destination: { host: 'reviews' } }] },
 };
 
 const put = (root: Record<string, unknown>, keys: readonly string[], example: unknown): void => {

@@ -50,14 +50,10 @@ const startsWith =
     typeof value === 'string' && prefixes.some((prefix) => value.startsWith(prefix));
 
 const VS = 'VirtualService';
-const destination = { host: 'reviews' };
 
 const virtualService: readonly NotYet[] = [
   ignored(VS, 'spec.gateways[]', 'routing on a gateway', null, 'ingress', (name) => name !== 'mesh'),
-  ignored(VS, 'spec.tls', 'routing TLS connections by SNI', 5, [
-    { match: [{ sniHosts: ['reviews'] }], route: [{ destination }] },
-  ]),
-  ignored(VS, 'spec.tcp', 'routing TCP connections', 5, [{ route: [{ destination }] }]),
+  ignored(VS, 'spec.tcp[].match[].sourceSubnet', 'choosing TCP routes by the caller’s address', null, '10.0.0.0/8'),
   ignored(VS, 'spec.http[].fault.delay.exponentialDelay', 'delays that grow', null, '1s'),
   ignored(VS, 'spec.http[].fault.abort.http2Error', 'aborting a stream of HTTP/2', null, 'REFUSED_STREAM'),
   ignored(VS, 'spec.http[].retries.retryRemoteLocalities', 'retrying in other localities', null, true),

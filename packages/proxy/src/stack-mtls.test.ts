@@ -30,11 +30,21 @@ const twoSidecars = async (
   const server = tlsConfig({ sni: '', peerSans: options.bSans ? [{ exact: options.bSans }] : [] });
   const mtlsChain = {
     ...chain(http, server),
-    match: { transportProtocol: 'tls' as const, applicationProtocols: ['istio'], serverNames: [] },
+    match: {
+      destinationRanges: [],
+      transportProtocol: 'tls' as const,
+      applicationProtocols: ['istio'],
+      serverNames: [],
+    },
   };
   const plain = {
     ...chain(http),
-    match: { transportProtocol: 'raw_buffer' as const, applicationProtocols: [], serverNames: [] },
+    match: {
+      destinationRanges: [],
+      transportProtocol: 'raw_buffer' as const,
+      applicationProtocols: [],
+      serverNames: [],
+    },
   };
   const inboundConfig = listener(http, {
     direction: 'inbound',

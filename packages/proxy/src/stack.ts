@@ -235,7 +235,8 @@ class Listener implements RunningListener {
 
   readonly #detected = (socket: Socket, detected: Detected, seen: Buffer | null): void => {
     const { transport, serverName, protocols } = detected;
-    const chosen = findFilterChain(this.#config, transport, serverName, protocols);
+    const view = connectionView(socket, serverName);
+    const chosen = findFilterChain(this.#config, view.destinationAddress, transport, serverName, protocols);
     const chain = chosen === null ? undefined : this.#chains.get(chosen);
     // A stranger to every chain: plaintext where mutual TLS is required (STRICT), for one.
     if (chain === undefined) {
@@ -244,7 +245,6 @@ class Listener implements RunningListener {
       return;
     }
     if (seen !== null) socket.unshift(seen);
-    const view = connectionView(socket, detected.serverName);
     // ─── TLS ───
     const { tls } = chain.config;
     if (tls === null) {

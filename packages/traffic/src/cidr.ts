@@ -4,6 +4,10 @@
  */
 export class CidrRange {
   readonly text: string;
+  /** In bits of an IPv6 address, so that of two that contain an address the longer is the more specific. */
+  get specificity(): number {
+    return this.#prefixLength;
+  }
   readonly #words: Uint16Array;
   readonly #prefixLength: number;
 

@@ -113,7 +113,7 @@ test('a permissive inbound listener has all it needs', () => {
 test('a connection gets the chain that Envoy would give it', () => {
   const listener = compiled(permissive);
   const chain = (transport: 'tls' | 'raw_buffer', ...alpn: string[]): string | undefined =>
-    findFilterChain(listener, transport, '', alpn)?.name;
+    findFilterChain(listener, '10.1.0.1', transport, '', alpn)?.name;
   assert.equal(chain('raw_buffer'), 'plain');
   assert.equal(chain('tls', 'istio'), 'mtls');
   assert.equal(chain('tls', 'h2', 'istio-http/1.1'), 'mtls');
@@ -123,9 +123,9 @@ test('a connection gets the chain that Envoy would give it', () => {
 
 test('STRICT has no chain for what is not mutual TLS of the mesh', () => {
   const strict = compiled({ ...permissive, filterChains: permissive.filterChains?.slice(2) });
-  assert.equal(findFilterChain(strict, 'raw_buffer', '', []), null);
-  assert.equal(findFilterChain(strict, 'tls', '', ['h2']), null);
-  assert.equal(findFilterChain(strict, 'tls', '', ['istio'])?.name, 'mtls');
+  assert.equal(findFilterChain(strict, '10.1.0.1', 'raw_buffer', '', []), null);
+  assert.equal(findFilterChain(strict, '10.1.0.1', 'tls', '', ['h2']), null);
+  assert.equal(findFilterChain(strict, '10.1.0.1', 'tls', '', ['istio'])?.name, 'mtls');
 });
 
 test('server names: exact before wildcard before none, and a choice is not taken back', () => {
@@ -144,7 +144,7 @@ test('server names: exact before wildcard before none, and a choice is not taken
     ],
     defaultFilterChain: { name: 'default', filters: tcp() },
   });
-  const chain = (name: string): string | undefined => findFilterChain(listener, 'tls', name, [])?.name;
+  const chain = (name: string): string | undefined => findFilterChain(listener, '10.1.0.1', 'tls', name, [])?.name;
   assert.equal(chain('y.a.com'), 'wild');
   assert.equal(chain('y.b.a.com'), 'wilder');
   assert.equal(chain('a.com'), 'any');

@@ -1,5 +1,6 @@
 import type { AccessLogFormatSettings } from '@weft/telemetry/access-log';
 import type { Authorizer } from './authorize.ts';
+import type { CidrRange } from './cidr.ts';
 import type { FaultPolicy } from './fault.ts';
 import type { HealthCheckConfig } from './health-check/health-check-config.ts';
 import type { Http2Settings } from './http2-settings.ts';
@@ -44,11 +45,15 @@ export interface ListenerConfig {
   /** Most specific match first. Which one a connection gets: `filter-chain-match.ts#findFilterChain`. */
   readonly filterChains: readonly FilterChainConfig[];
   readonly defaultFilterChain: FilterChainConfig | null;
+  /** Some chain is for certain addresses only. */
+  readonly hasRanges: boolean;
 }
 
 export interface FilterChainConfig {
   readonly name: string;
   readonly match: {
+    /** Empty: any address. */
+    readonly destinationRanges: readonly CidrRange[];
     readonly transportProtocol: '' | 'tls' | 'raw_buffer';
     readonly applicationProtocols: readonly string[];
     readonly serverNames: readonly string[];

@@ -15,6 +15,9 @@ export const outboundSni = (port: number, subset: string, host: string): string 
 /** The cluster that leads from a CONNECT request back into the listener it came by. */
 export const TUNNEL_CLUSTER = 'http_proxy_tunnel';
 
+/** The cluster that leads from a CONNECT request to the listener of a TCP service whose connections are routed by rules. */
+export const tcpTunnelCluster = (port: number, host: string): string => `tcp_tunnel|${port}||${host}`;
+
 /** Hosts outside the mesh. */
 export const PASSTHROUGH_CLUSTER = 'PassthroughCluster';
 

@@ -8,7 +8,7 @@ import { outboundClusterOf, outboundTargets } from './cluster/outbound.ts';
 import { endpointsOf } from './endpoint/endpoints.ts';
 import { translateGrpc } from './grpc/translate-grpc.ts';
 import { inboundListener, inboundPorts } from './listener/inbound.ts';
-import { httpProxyListener, tcpListeners } from './listener/outbound.ts';
+import { httpProxyListener, tcpListeners, tcpTunnels } from './listener/outbound.ts';
 import { oncePerMesh, remember } from './memo.ts';
 import { HTTP_PROXY_ROUTES } from './names.ts';
 import { outsideClusters } from './outside.ts';
@@ -60,6 +60,7 @@ const ownResources = (mesh: Mesh, node: ProxyNode): ResourceSet => {
     clusters: sameList(pod, `clusters ${node.bindAddress}`, [
       ...ports.map(([port]) => inboundClusterOf(mesh, pod, port)),
       tunnelCluster(pod, node.bindAddress),
+      ...tcpTunnels(mesh, node, taken),
     ]),
   };
 };

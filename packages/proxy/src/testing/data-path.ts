@@ -251,6 +251,7 @@ export const listener = (
   continueOnInspectorTimeout: false,
   filterChains: [chain(network, tls)],
   defaultFilterChain: null,
+  hasRanges: false,
   ...over,
 });
 
@@ -259,7 +260,12 @@ export const chain = (
   tls: TlsContextConfig | null = null,
 ): FilterChainConfig => ({
   name: tls === null ? 'plain' : 'tls',
-  match: { transportProtocol: tls === null ? '' : 'tls', applicationProtocols: [], serverNames: [] },
+  match: {
+    destinationRanges: [],
+    transportProtocol: tls === null ? '' : 'tls',
+    applicationProtocols: [],
+    serverNames: [],
+  },
   tls,
   network,
   networkAuthorizers: [],

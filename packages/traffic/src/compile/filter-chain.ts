@@ -1,6 +1,8 @@
+import type { CidrRange as CidrJson } from '@weft/xds-api/gen/envoy/config/core/v3';
 import type { Filter, FilterChain, FilterChainMatch } from '@weft/xds-api/gen/envoy/config/listener/v3';
 import type { RBAC } from '@weft/xds-api/gen/envoy/extensions/filters/network/rbac/v3';
 import type { Authorizer } from '../authorize.ts';
+import { CidrRange } from '../cidr.ts';
 import type { FilterChainConfig } from '../runtime-config.ts';
 import { fail } from './failure.ts';
 import { at, oneOf, onlyKnown, required, typeOf, unpack } from './fields.ts';
@@ -33,13 +35,23 @@ export const compileFilterChain = (json: FilterChain, listenerPort: number, path
 };
 
 const compileMatch = (json: FilterChainMatch, path: string): FilterChainConfig['match'] => {
-  onlyKnown(json, path, ['destinationPort', 'transportProtocol', 'applicationProtocols', 'serverNames']);
+  onlyKnown(json, path, [
+    'destinationPort',
+    'prefixRanges',
+    'transportProtocol',
+    'applicationProtocols',
+    'serverNames',
+  ]);
   return {
+    destinationRanges: (json.prefixRanges ?? []).map((range, i) => cidrRange(range, at(at(path, 'prefixRanges'), i))),
     transportProtocol: oneOf(json.transportProtocol, '', ['', 'tls', 'raw_buffer'], at(path, 'transportProtocol')),
     applicationProtocols: [...(json.applicationProtocols ?? [])],
     serverNames: (json.serverNames ?? []).map((name, i) => serverName(name, at(at(path, 'serverNames'), i))),
   };
 };
+
+const cidrRange = ({ addressPrefix = '', prefixLen = 0 }: CidrJson, path: string): CidrRange =>
+  CidrRange.parse(addressPrefix, prefixLen) ?? fail(path, `${addressPrefix}/${prefixLen} is not a range of addresses`);
 
 const serverName = (name: string, path: string): string => {
   if (name.replace(/^\*\./, '').includes('*') || name === '') fail(path, `"${name}" is neither a name nor *.suffix`);

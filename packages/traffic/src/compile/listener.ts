@@ -73,6 +73,7 @@ export const listener = (json: Listener): ListenerConfig => {
     continueOnInspectorTimeout: json.continueOnListenerFiltersTimeout ?? false,
     filterChains: sortFilterChains(chains),
     defaultFilterChain,
+    hasRanges: chains.some(({ match }) => match.destinationRanges.length > 0),
   };
 };
 
@@ -83,11 +84,14 @@ const checkDistinct = (chains: readonly FilterChainConfig[]): void => {
   for (const [i, { match }] of chains.entries()) {
     const names = match.serverNames.length ? match.serverNames : [''];
     const protocols = match.applicationProtocols.length ? match.applicationProtocols : [''];
+    const ranges = match.destinationRanges.length ? match.destinationRanges.map((range) => range.text) : [''];
     for (const name of names) {
       for (const protocol of protocols) {
-        const key = `${name} ${match.transportProtocol} ${protocol}`;
-        if (seen.has(key)) fail(at('filterChains', i), 'matches the same connections as an earlier chain');
-        seen.add(key);
+        for (const range of ranges) {
+          const key = `${range} ${name} ${match.transportProtocol} ${protocol}`;
+          if (seen.has(key)) fail(at('filterChains', i), 'matches the same connections as an earlier chain');
+          seen.add(key);
+        }
       }
     }
   }

@@ -24,6 +24,10 @@ export const inboundClusterOf = (mesh: Mesh, pod: Pod, port: number): Cluster =>
 export const tunnelCluster = (pod: Pod, bindAddress: string): Cluster =>
   remember(pod, `tunnel ${bindAddress}`, [], () => toAddress(TUNNEL_CLUSTER, bindAddress, proxyPorts.outbound));
 
+/** Into the proxy's own listener for a TCP service. */
+export const tcpTunnel = (pod: Pod, bindAddress: string, name: string, listen: number): Cluster =>
+  remember(pod, `${name} ${bindAddress}:${listen}`, [], () => toAddress(name, bindAddress, listen));
+
 /** A cluster of one fixed address, without limits of its own. */
 const toAddress = (name: string, address: string, portValue: number): Cluster => ({
   name,

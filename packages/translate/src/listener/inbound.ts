@@ -2,7 +2,7 @@ import type { MtlsMode } from '@weft/model/kinds/peer-authentication';
 import type { Mesh, Pod, Protocol } from '@weft/model/mesh';
 import { mtlsModeFor } from '@weft/model/peer-authentication';
 import { servicesOfPod } from '@weft/model/pods-of-service';
-import type { Filter, FilterChain, Listener, ListenerFilter } from '@weft/xds-api/gen/envoy/config/listener/v3';
+import type { Filter, FilterChain, Listener } from '@weft/xds-api/gen/envoy/config/listener/v3';
 import type { HttpFilter } from '@weft/xds-api/gen/envoy/extensions/filters/network/http_connection_manager/v3';
 import { httpAuthorization, networkAuthorization } from '../authorization/filters.ts';
 import { policiesOf, type SelectedPolicies } from '../authorization/select.ts';
@@ -12,9 +12,9 @@ import type { ProxyNode } from '../proxy-node.ts';
 import { isHttp, targetPortOf } from '../service-port.ts';
 import { MESH_ALPNS, meshServerTls } from '../tls.ts';
 import { tracingDeps } from '../tracing/collector.ts';
-import { extension } from '../typed.ts';
 import { httpConnectionManager } from './http-connection-manager.ts';
 import { sieveFromOutside, sieveFromPeers } from './envoy-headers.ts';
+import { tlsInspector } from './listener-filters.ts';
 import { tcpProxy } from './tcp-proxy.ts';
 
 /** The ports of a pod that services lead to. Where two differ on the protocol, the first by host decides. */
@@ -63,12 +63,6 @@ const inboundOperation = (mesh: Mesh, pod: Pod, port: number): string => {
   }
   return '';
 };
-
-const tlsInspector: ListenerFilter = extension(
-  'envoy.filters.listener.tls_inspector',
-  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
-  {},
-);
 
 /**
  * STRICT: mutual TLS alone. PERMISSIVE tells a sidecar's TLS by its ALPN, so that plaintext and an application's own TLS

@@ -2,11 +2,13 @@ import { destinationRuleFor } from '@weft/model/destination-rule-for';
 import type { Mesh, Pod, Service, ServicePort } from '@weft/model/mesh';
 import { proxyPorts, tcpListenerPorts } from '@weft/model/proxy-ports';
 import { isVisible } from '@weft/model/visibility';
+import type { Cluster } from '@weft/xds-api/gen/envoy/config/cluster/v3';
 import type { Listener } from '@weft/xds-api/gen/envoy/config/listener/v3';
 import type { HttpFilter } from '@weft/xds-api/gen/envoy/extensions/filters/network/http_connection_manager/v3';
+import { tcpTunnel } from '../cluster/inbound.ts';
 import { effectivePolicy } from '../cluster/traffic-policy.ts';
 import { oncePerMesh, remember } from '../memo.ts';
-import { HTTP_PROXY_ROUTES, listenerName, outboundCluster } from '../names.ts';
+import { HTTP_PROXY_ROUTES, listenerName, tcpTunnelCluster } from '../names.ts';
 import { outsideFilters } from '../outside.ts';
 import type { ProxyNode } from '../proxy-node.ts';
 import { CORS_FILTER, CORS_TYPE } from '../route/cors.ts';
@@ -15,7 +17,9 @@ import { tracingDeps } from '../tracing/collector.ts';
 import { extension } from '../typed.ts';
 import { httpConnectionManager } from './http-connection-manager.ts';
 import { sendPeerMetadata } from './envoy-headers.ts';
-import { tcpProxy } from './tcp-proxy.ts';
+import { l4Destinations, l4Routes, l4Source } from './l4-routes.ts';
+import { tlsInspector } from './listener-filters.ts';
+import { weightedTcpProxy } from './tcp-proxy.ts';
 
 /** The HTTP proxy of a pod's applications: absolute-form, origin-form and CONNECT. */
 export const httpProxyListener = (mesh: Mesh, { pod, bindAddress, dataPlane }: ProxyNode): Listener =>
@@ -53,11 +57,20 @@ const byRoute: readonly HttpFilter[] = [extension(FAULT_FILTER, FAULT_TYPE, {}),
 
 /** One listener for each port of a TCP service that the pod sees. `taken`: ports that inbound listeners have. */
 export const tcpListeners = (mesh: Mesh, { pod, bindAddress }: ProxyNode, taken: ReadonlySet<number>): Listener[] =>
-  [...oncePerMesh(mesh, 'tcp listeners', () => tcpListenerPorts(mesh)).values()]
-    .filter(
-      ({ service, listen }) => isVisible(service.exportTo, service.namespace, pod.namespace) && !taken.has(listen),
-    )
-    .map(({ service, port, listen }) => tcpListener(mesh, pod, bindAddress, service, port, listen));
+  tcpServices(mesh, pod, taken).map(({ service, port, listen }) =>
+    tcpListener(mesh, pod, bindAddress, service, port, listen),
+  );
+
+/** Clusters that lead into those listeners whose connections are routed by rules, for the tunnels of CONNECT. */
+export const tcpTunnels = (mesh: Mesh, { pod, bindAddress }: ProxyNode, taken: ReadonlySet<number>): Cluster[] =>
+  tcpServices(mesh, pod, taken)
+    .filter(({ service, port }) => l4Source(mesh, service, port, pod.namespace))
+    .map(({ service, port, listen }) => tcpTunnel(pod, bindAddress, tcpTunnelCluster(port.port, service.host), listen));
+
+const tcpServices = (mesh: Mesh, pod: Pod, taken: ReadonlySet<number>) =>
+  [...oncePerMesh(mesh, 'tcp listeners', () => tcpListenerPorts(mesh)).values()].filter(
+    ({ service, listen }) => isVisible(service.exportTo, service.namespace, pod.namespace) && !taken.has(listen),
+  );
 
 const tcpListener = (
   mesh: Mesh,
@@ -68,20 +81,20 @@ const tcpListener = (
   listen: number,
 ): Listener => {
   const rule = destinationRuleFor(mesh, service.host, pod.namespace);
-  return remember(pod, `outbound tcp ${address}:${listen}`, [service.host, port.port, mesh.meshConfig, rule], () => ({
-    ...bound(address, listen),
-    filterChains: [
-      {
-        filters: [
-          tcpProxy(
-            mesh,
-            outboundCluster(port.port, '', service.host),
-            effectivePolicy(rule?.spec, undefined, port.port).connectionPool?.tcp,
-          ),
-        ],
-      },
-    ],
-  }));
+  const source = l4Source(mesh, service, port, pod.namespace);
+  const deps = [service.host, port.port, port.protocol, mesh.meshConfig, rule, source, ...l4Destinations(mesh, source)];
+  return remember(pod, `outbound tcp ${address}:${listen}`, deps, () => {
+    const routes = l4Routes(mesh, pod, service, port);
+    const { tcp } = effectivePolicy(rule?.spec, undefined, port.port).connectionPool ?? {};
+    return {
+      ...bound(address, listen),
+      ...(routes.some(({ match }) => match?.transportProtocol) && { listenerFilters: [tlsInspector] }),
+      filterChains: routes.map(({ match, statPrefix, clusters }) => ({
+        ...(match && { filterChainMatch: match }),
+        filters: [weightedTcpProxy(mesh, statPrefix, clusters, tcp)],
+      })),
+    };
+  });
 };
 
 const bound = (address: string, portValue: number): Listener => ({

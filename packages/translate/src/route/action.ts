@@ -64,7 +64,10 @@ const clusters = (
 };
 
 /** A destination's port may be left out: then the service's only one, else that of the request. */
-const clusterOf = ({ host, subset, port }: Destination, { mesh, namespace, port: requested }: RouteContext): string => {
+export const clusterOf = (
+  { host, subset, port }: Destination,
+  { mesh, namespace, port: requested }: RouteContext,
+): string => {
   const name = resolveHost(host, namespace, mesh);
   const ports = mesh.services.get(name)?.ports ?? [];
   const only = ports.length === 1 ? ports[0]?.port : undefined;

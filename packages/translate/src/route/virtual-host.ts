@@ -2,8 +2,9 @@ import { httpRules } from '@weft/model/delegation';
 import type { VirtualService } from '@weft/model/kinds/virtual-service';
 import type { Mesh, MeshObject, Pod, Service, ServicePort } from '@weft/model/mesh';
 import type { Route, VirtualHost } from '@weft/xds-api/gen/envoy/config/route/v3';
+import { l4Source } from '../listener/l4-routes.ts';
 import { remember } from '../memo.ts';
-import { outboundCluster, TUNNEL_CLUSTER } from '../names.ts';
+import { outboundCluster, tcpTunnelCluster, TUNNEL_CLUSTER } from '../names.ts';
 import { isHttp } from '../service-port.ts';
 import { destinationHosts } from './action.ts';
 import { callerKey } from './caller.ts';
@@ -22,11 +23,12 @@ export const serviceVirtualHost = (
   const routed = isHttp(port.protocol) && source?.spec.http?.length ? source : undefined;
   const near = service.namespace === caller.namespace;
   const key = `host ${service.host}:${port.port} ${near} ${routed ? callerKey(httpRules(mesh, routed), caller) : ''}`;
-  return remember(routed ?? service, key, [service, ...destinations(mesh, routed)], () => ({
+  const l4 = l4Source(mesh, service, port, caller.namespace) !== undefined;
+  return remember(routed ?? service, key, [service, l4, ...destinations(mesh, routed)], () => ({
     name: `${service.host}:${port.port}`,
     domains: domainsOf(mesh, service, port.port, near),
     routes: [
-      connectRoute(isHttp(port.protocol) ? TUNNEL_CLUSTER : outboundCluster(port.port, '', service.host)),
+      connectRoute(connectCluster(service, port, l4)),
       ...(routed
         ? virtualServiceRoutes(mesh, routed, caller, port.port)
         : isHttp(port.protocol)
@@ -56,6 +58,12 @@ const destinations = (mesh: Mesh, source: Source | undefined): unknown[] => {
       .flatMap(({ rule, of }) => destinationHosts(rule, of.namespace, mesh))
       .map((host) => mesh.services.get(host)),
   ];
+};
+
+/** Rules for TCP and TLS are the service's own listener's, which a tunnel goes through then. */
+const connectCluster = ({ host }: Service, { port, protocol }: ServicePort, l4: boolean): string => {
+  if (isHttp(protocol)) return TUNNEL_CLUSTER;
+  return l4 ? tcpTunnelCluster(port, host) : outboundCluster(port, '', host);
 };
 
 const connectRoute = (cluster: string): Route => ({

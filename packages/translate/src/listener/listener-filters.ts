@@ -1,0 +1,9 @@
+import type { ListenerFilter } from '@weft/xds-api/gen/envoy/config/listener/v3';
+import { extension } from '../typed.ts';
+
+/** Tells TLS from other bytes, and the names that a ClientHello asks for. */
+export const tlsInspector: ListenerFilter = extension(
+  'envoy.filters.listener.tls_inspector',
+  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
+  {},
+);
