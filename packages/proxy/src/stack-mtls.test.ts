@@ -277,7 +277,7 @@ describe('two sidecars', () => {
       [...pool.connections].filter((c) => (c.socket as TLSSocket).isSessionReused()).length > 0,
       'some were resumed',
     );
-    assert.equal(verified, pool.connections.size, 'every connection was verified');
+    assert.equal(verified, pool.connectionCount, 'every connection was verified');
     assert.deepEqual(new Set(a.requestLabels.map((l) => l.destinationPrincipal)), new Set([spiffe('b')]));
   });
 

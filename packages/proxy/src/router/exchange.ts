@@ -21,7 +21,9 @@ import type { KnownHeaders } from '../headers/request-headers.ts';
 import { sieveResponseHeaders } from '../headers/response-headers.ts';
 import type { TcpMetrics } from '../telemetry.ts';
 import { type TimerTarget, WheelTimer } from '../timer-wheel.ts';
-import type { ConnectionFailure, ConnectionWaiter, HostPool, PendingConnection } from '../upstream/host-pool.ts';
+import type { ConnectionFailure } from '../upstream/connect-failure.ts';
+import type { ConnectionWaiter, PendingConnection } from '../upstream/connection-group.ts';
+import type { HostPool } from '../upstream/host-pool.ts';
 import type {
   OutgoingRequest,
   ResetReason,
@@ -472,7 +474,8 @@ export class Exchange
     this.#attemptSent = false;
     this.#state = 'pending';
     this.pool = this.service.upstreams.poolOf(cluster, host);
-    const pending = this.pool.request(this);
+    const need = this.method === 'CONNECT' ? 'bytes' : this.upgrade === '' ? 'http' : 'upgrade';
+    const pending = this.pool.request(this, need, this.downstream.protocol === 'HTTP/2');
     // Answered at once, the attempt may even be over by now.
     if (pending !== null) this.#pending = pending;
   }
@@ -620,7 +623,7 @@ export class Exchange
     if (this.#tryIdleTimer !== null) this.service.upstreams.wheel.disarm(this.#tryIdleTimer);
     if (this.#pending !== null) {
       if (this.cluster !== null) this.cluster.stats.upstream_rq_cancelled++;
-      this.pool?.cancel(this.#pending);
+      this.#pending.cancel();
       this.#pending = null;
     }
     this.#endAttemptConnection();

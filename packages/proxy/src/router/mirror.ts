@@ -3,7 +3,7 @@ import { isMirrored, type MirrorPolicy, mirrorHost } from '@weft/traffic/mirror'
 import type { ForwardAction } from '@weft/traffic/route-table';
 import type { Cluster, Host } from '../context.ts';
 import { type TimerTarget, WheelTimer } from '../timer-wheel.ts';
-import type { ConnectionWaiter, PendingConnection } from '../upstream/host-pool.ts';
+import type { ConnectionWaiter, PendingConnection } from '../upstream/connection-group.ts';
 import type {
   OutgoingRequest,
   ResetReason,
@@ -78,7 +78,7 @@ export class Mirror implements ConnectionWaiter, OutgoingRequest, ResponseSink, 
     cluster.activeRequests++;
     host.active++;
     this.#upstreams.arm(this.#timer, action.timeoutMs > 0 ? action.timeoutMs : DEFAULT_TIMEOUT_MS);
-    const pending = this.#upstreams.poolOf(cluster, host).request(this);
+    const pending = this.#upstreams.poolOf(cluster, host).request(this, 'http', x.downstream.protocol === 'HTTP/2');
     // Answered at once, it may even be over by now.
     if (pending !== null) this.#pending = pending;
   }
@@ -166,7 +166,7 @@ export class Mirror implements ConnectionWaiter, OutgoingRequest, ResponseSink, 
     this.#cluster.activeRequests--;
     this.#host.active--;
     this.#kept = [];
-    if (this.#pending !== null) this.#upstreams.poolOf(this.#cluster, this.#host).cancel(this.#pending);
+    this.#pending?.cancel();
     this.#pending = null;
     const stream = this.#stream;
     this.#stream = null;

@@ -1,3 +1,4 @@
+import { Http2Stats } from './http2-stats.ts';
 import { ResponseCodes } from './response-codes.ts';
 import { StatHistogram } from './stat-histogram.ts';
 
@@ -11,6 +12,7 @@ export class ClusterStats {
   /** Connections made or being made; ended ones: by us, by the host; those that never were. */
   upstream_cx_total = 0;
   upstream_cx_http1_total = 0;
+  upstream_cx_http2_total = 0;
   upstream_cx_connect_fail = 0;
   upstream_cx_connect_timeout = 0;
   upstream_cx_idle_timeout = 0;
@@ -74,10 +76,17 @@ export class ClusterStats {
   readonly upstream_cx_length_ms = new StatHistogram();
 
   readonly outlier_detection = new OutlierDetectionStats();
+  /** `http2.*`; made with the first HTTP/2 connection. */
+  http2: Http2Stats | null = null;
   /** Null: the cluster has no health checks. */
   health_check: HealthCheckStats | null = null;
   /** `cluster.<name>.ssl.*`; made with the first TLS connection. */
   ssl: TlsStats | null = null;
+
+  get h2(): Http2Stats {
+    this.http2 ??= new Http2Stats();
+    return this.http2;
+  }
 
   get health(): HealthCheckStats {
     this.health_check ??= new HealthCheckStats();

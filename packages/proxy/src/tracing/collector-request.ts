@@ -1,6 +1,6 @@
 import type { Cluster, Host } from '../context.ts';
 import { type TimerTarget, WheelTimer } from '../timer-wheel.ts';
-import type { ConnectionWaiter, PendingConnection } from '../upstream/host-pool.ts';
+import type { ConnectionWaiter, PendingConnection } from '../upstream/connection-group.ts';
 import type { ResponseSink, UpstreamResponseHead, UpstreamStream } from '../upstream/upstream-stream.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
 
@@ -101,7 +101,7 @@ export class CollectorRequest implements ConnectionWaiter, ResponseSink, TimerTa
     this.#upstreams.wheel.disarm(this.#timer);
     this.#cluster.activeRequests--;
     this.#host.active--;
-    if (this.#pending !== null) this.#upstreams.poolOf(this.#cluster, this.#host).cancel(this.#pending);
+    this.#pending?.cancel();
     this.#pending = null;
     const stream = this.#stream;
     this.#stream = null;

@@ -33,14 +33,15 @@ export interface ConnectionEvents {
   onClosed(error: Error | null): void;
 }
 
-/** Starts connecting; TLS if `tls` is given, with `session` to resume if there is one. */
+/** Starts connecting; TLS if `tls` is given, with `session` to resume if there is one. `alpn`: other than the host's. */
 export const connectUpstream = (
   host: Host,
   tls: ClientTls | null,
   session: TlsSession | undefined,
   events: ConnectionEvents,
+  alpn: readonly string[] = host.tls?.alpn ?? [],
 ): Socket => {
-  const socket = tls === null ? connectPlain(host, events) : connectTls(host, tls, session, events);
+  const socket = tls === null ? connectPlain(host, events) : connectTls(host, tls, session, events, alpn);
   let failure: Error | null = null;
   socket.on('error', (error) => {
     failure = error;
@@ -105,8 +106,9 @@ const connectTls = (
   tls: ClientTls,
   session: TlsSession | undefined,
   events: ConnectionEvents,
+  alpn: readonly string[],
 ): TLSSocket => {
-  const { sni, alpn } = host.tls ?? { sni: '', alpn: [] };
+  const sni = host.tls?.sni ?? '';
   const greetings: Greetings = { reader: null };
   const socket = tlsConnect({
     host: host.address,

@@ -31,6 +31,7 @@ export class Http2RequestHead extends Http2Head {
 
 export class Http2ResponseHead extends Http2Head {
   status = 0;
-  /** HTTP/2 has none. Here so that the shape is that of HTTP/1. */
+  /** HTTP/2 has neither. Here so that the shape is that of HTTP/1. */
   readonly reason = '';
+  readonly upgrade = '';
 }

@@ -1,14 +1,11 @@
-import type { Socket } from 'node:net';
 import type { MessageSink } from '@weft/wire/http1/message-reader';
 import type { ResponseHead } from '@weft/wire/http1/response-head';
 import { ResponseReader } from '@weft/wire/http1/response-reader';
 import type { WireError } from '@weft/wire/http1/wire-error';
 import { writeRequestHead } from '@weft/wire/http1/write-head';
-import type { ClientTls } from '../context.ts';
 import { MessageWriter } from '../router/message-writer.ts';
-import { type TimerTarget, WheelTimer } from '../timer-wheel.ts';
-import { type ConnectionEvents, connectUpstream, type TlsSession } from './connect.ts';
-import type { HostPool } from './host-pool.ts';
+import type { Speaker } from './speaker.ts';
+import type { UpstreamConnection } from './upstream-connection.ts';
 import type { OutgoingRequest, ResponseSink, UpstreamStream } from './upstream-stream.ts';
 
 /** What an upstream may send as a head: Envoy's default for responses. */
@@ -17,32 +14,14 @@ const responseLimits = { maxHeadBytes: 60 * 1024, maxHeaders: 100 };
 /** Of a response nobody wants any more: up to this much is read to keep the connection. */
 const DISCARD_BYTES = 64 * 1024;
 
-/** One HTTP/1 connection to a host; serves one exchange after the other, each of which has it as its stream. */
-export class UpstreamConnection implements UpstreamStream, MessageSink<ResponseHead>, ConnectionEvents, TimerTarget {
+/** HTTP/1 on a connection: one exchange after the other, each of which has it as its stream. */
+export class Http1Stream implements UpstreamStream, Speaker, MessageSink<ResponseHead> {
   readonly protocol = 'HTTP/1.1';
   readonly unprocessed = false;
-  readonly pool: HostPool;
-  readonly socket: Socket;
+  readonly #connection: UpstreamConnection;
   readonly #writer: MessageWriter;
-  /** What it was made with; a rotated certificate or changed configuration makes another. */
-  readonly tlsKey: string;
-  readonly timer = new WheelTimer(this, 'connection');
-  #reader = new ResponseReader(this, responseLimits);
+  readonly #reader = new ResponseReader(this, responseLimits);
   #sink: ResponseSink | null = null;
-  state: 'connecting' | 'open' | 'closed' = 'connecting';
-  /** No further exchange: asked to close by either side, too old, or its certificate was rotated. */
-  draining = false;
-  /** Server's SPIFFE id, empty without mTLS. */
-  principal = '';
-  /** Monotonic; known where the cluster bounds the life of its connections. */
-  openedMs = 0;
-  /** Monotonic, when connecting began. */
-  readonly createdMs: number;
-  /** How it ended: by the host, and while an exchange had it. */
-  endedByHost = false;
-  busy = false;
-  /** Exchanges it has had. */
-  requests = 0;
   /** Something of the current response has come. */
   #responseStarted = false;
   #requestComplete = false;
@@ -52,29 +31,23 @@ export class UpstreamConnection implements UpstreamStream, MessageSink<ResponseH
   /** Trailers of a response that is complete, until the bytes at hand are looked at to their end. */
   #ended: readonly string[] | null = null;
 
-  constructor(pool: HostPool, tls: ClientTls | null, tlsKey: string, createdMs: number) {
-    this.pool = pool;
-    this.tlsKey = tlsKey;
-    this.createdMs = createdMs;
-    this.socket = connectUpstream(pool.host, tls, pool.session(tlsKey), this);
-    this.#writer = new MessageWriter(this.socket);
-  }
-
-  /** How long it may be idle: our own limit, or just less than what the server said (`keep-alive: timeout`). */
-  idleMs(configuredMs: number): number {
-    if (this.#serverIdleMs === 0) return configuredMs;
-    return configuredMs === 0 ? this.#serverIdleMs : Math.min(configuredMs, this.#serverIdleMs);
+  constructor(connection: UpstreamConnection) {
+    this.#connection = connection;
+    this.#writer = new MessageWriter(connection.socket);
   }
 
   // ─── UpstreamStream: what the exchange wants ───
 
+  get principal(): string {
+    return this.#connection.principal;
+  }
+
   get localAddress(): string {
-    const { localAddress = '', localPort } = this.socket;
-    return `${localAddress}:${localPort ?? ''}`;
+    return this.#connection.localAddress;
   }
 
   get stale(): boolean {
-    return this.requests > 1 && !this.#responseStarted;
+    return this.#connection.requests > 1 && !this.#responseStarted;
   }
 
   get blocked(): boolean {
@@ -82,11 +55,11 @@ export class UpstreamConnection implements UpstreamStream, MessageSink<ResponseH
   }
 
   get bufferedBytes(): number {
-    return this.socket.writableLength;
+    return this.#connection.socket.writableLength;
   }
 
   get readingPaused(): boolean {
-    return this.socket.isPaused();
+    return this.#connection.socket.isPaused();
   }
 
   request(sink: ResponseSink, request: OutgoingRequest): void {
@@ -102,7 +75,7 @@ export class UpstreamConnection implements UpstreamStream, MessageSink<ResponseH
 
   #begin(sink: ResponseSink, method: string): void {
     this.#sink = sink;
-    this.requests++;
+    this.#connection.requests++;
     this.#responseStarted = false;
     this.#requestComplete = false;
     this.#reader.expect(method);
@@ -122,64 +95,57 @@ export class UpstreamConnection implements UpstreamStream, MessageSink<ResponseH
   }
 
   pauseReading(): void {
-    this.socket.pause();
+    this.#connection.socket.pause();
   }
 
   resumeReading(): void {
-    this.socket.resume();
+    this.#connection.socket.resume();
   }
 
   openTunnel(): void {
-    this.draining = true;
+    this.#connection.draining = true;
     this.#tunnel = true;
     this.#responseStarted = true;
     this.#reader.tunnel();
   }
 
   endWriting(): void {
-    this.socket.end();
+    this.#connection.socket.end();
   }
 
   /** A response that is small and on its way is read, so as to keep the connection. */
   abandon(): void {
-    if (this.#sink !== null && !this.#tunnel) this.pool.cluster.stats.upstream_rq_tx_reset++;
+    const { socket, group, draining } = this.#connection;
+    if (this.#sink !== null && !this.#tunnel) group.pool.cluster.stats.upstream_rq_tx_reset++;
     this.#sink = null;
     this.#writer.reset();
-    if (this.#requestComplete && this.#responseStarted && !this.draining) this.#discard = DISCARD_BYTES;
-    else this.socket.destroy();
-    this.socket.resume();
+    if (this.#requestComplete && this.#responseStarted && !draining) this.#discard = DISCARD_BYTES;
+    else socket.destroy();
+    socket.resume();
   }
 
-  // ─── the connection ───
+  // ─── Speaker ───
 
-  /** Now if it is idle, else after its exchange; one that is being made still serves who waits for it. */
+  get active(): number {
+    return this.#sink === null ? 0 : 1;
+  }
+
+  /** Our own limit, or just less than what the server said (`keep-alive: timeout`). */
+  idleMs(configuredMs: number): number {
+    if (this.#serverIdleMs === 0) return configuredMs;
+    return configuredMs === 0 ? this.#serverIdleMs : Math.min(configuredMs, this.#serverIdleMs);
+  }
+
+  onDraining(): void {}
+
   close(): void {
-    this.draining = true;
-    if (this.#sink === null && this.state !== 'connecting') this.socket.destroy();
-  }
-
-  onTimer(): void {
-    if (this.state === 'connecting') this.socket.destroy(new Error('connection timeout'));
-    else if (this.#sink === null) {
-      this.pool.cluster.stats.upstream_cx_idle_timeout++;
-      this.close();
-    }
-  }
-
-  onConnected(principal: string): void {
-    this.state = 'open';
-    this.principal = principal;
-    this.pool.connected(this);
-  }
-
-  onSession(session: TlsSession): void {
-    this.pool.keepSession(this.tlsKey, session);
+    this.#connection.socket.destroy();
   }
 
   onBytes(buffer: Buffer, start: number, end: number): void {
     if (this.#sink === null && this.#discard === 0) {
       // A server that speaks unasked: a 408 before it closes, or worse. Either way it is of no use any more.
-      this.close();
+      this.#connection.close();
       return;
     }
     this.#responseStarted = true;
@@ -189,33 +155,28 @@ export class UpstreamConnection implements UpstreamStream, MessageSink<ResponseH
   }
 
   onEof(): void {
-    this.draining = true;
-    this.endedByHost = true;
     this.#reader.finish();
     if (this.#ended !== null) this.#settle(this.#ended);
-    if (this.#sink === null || !this.#responseStarted) this.socket.destroy();
+    if (this.#sink === null || !this.#responseStarted) this.#connection.socket.destroy();
   }
 
   onDrain(): void {
     this.#sink?.onUpstreamDrain();
   }
 
-  onClosed(error: Error | null): void {
-    const wasConnecting = this.state === 'connecting';
-    this.state = 'closed';
+  onClosed(): void {
     const sink = this.#sink;
-    this.busy = sink !== null;
-    this.endedByHost ||= error !== null;
     this.#sink = null;
     this.#reader.stop();
-    this.pool.closed(this, wasConnecting, error);
     sink?.onReset('connection termination');
   }
 
+  // ─── MessageSink: what is read ───
+
   onHead(head: ResponseHead): void {
     if (head.status >= 200 && !head.keepAlive) {
-      this.draining = true;
-      this.pool.cluster.stats.upstream_cx_close_notify++;
+      this.#connection.draining = true;
+      this.#connection.group.pool.cluster.stats.upstream_cx_close_notify++;
     }
     if (head.keepAliveTimeoutS > 0) this.#serverIdleMs = Math.max(500, head.keepAliveTimeoutS * 1000 - 1000);
     this.#sink?.onResponseHead(head);
@@ -227,7 +188,7 @@ export class UpstreamConnection implements UpstreamStream, MessageSink<ResponseH
       return;
     }
     this.#discard -= end - start;
-    if (this.#discard <= 0) this.close();
+    if (this.#discard <= 0) this.#connection.socket.destroy();
   }
 
   onEnd(trailers: readonly string[]): void {
@@ -237,26 +198,27 @@ export class UpstreamConnection implements UpstreamStream, MessageSink<ResponseH
   }
 
   #settle(trailers: readonly string[]): void {
+    const connection = this.#connection;
     const sink = this.#sink;
     this.#ended = null;
     if (this.#reader.heldBytes > 0) {
       // More than one answer to one request: the next request must not take it for its own.
-      this.draining = true;
-      this.pool.cluster.stats.upstream_cx_protocol_error++;
+      connection.draining = true;
+      connection.group.pool.cluster.stats.upstream_cx_protocol_error++;
     }
     // The connection goes back first, so that what follows from the end of this exchange may use it.
     this.#sink = null;
     this.#discard = 0;
-    if (this.#requestComplete && !this.draining) this.pool.release(this);
-    else this.socket.destroy();
+    if (this.#requestComplete && !connection.draining) connection.group.release(connection);
+    else connection.socket.destroy();
     sink?.onResponseEnd(trailers);
   }
 
   onError(_error: WireError): void {
     const sink = this.#sink;
     this.#sink = null;
-    this.pool.cluster.stats.upstream_cx_protocol_error++;
-    this.socket.destroy();
+    this.#connection.group.pool.cluster.stats.upstream_cx_protocol_error++;
+    this.#connection.socket.destroy();
     sink?.onReset('protocol error');
   }
 }
