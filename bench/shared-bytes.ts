@@ -5,7 +5,7 @@ import type { Mesh, Pod } from '@weft/model/mesh';
 import { type ResourceSet, translateProxy } from '@weft/translate/translate';
 import { encodeMessage } from '@weft/xds/codec';
 import { type EncodedResource, encodeResource } from '@weft/xds/resource';
-import { makeSnapshot } from '@weft/xds/snapshot';
+import { makeSnapshot, resourcesOf } from '@weft/xds/snapshot';
 import { typeUrls } from '@weft/xds-api/type-urls';
 import { namespaceOf, type ScaleMeshOptions, scaleMesh, serviceName } from './scale/mesh.ts';
 
@@ -70,7 +70,10 @@ console.log(
 );
 let [all, distinctAll] = [0, 0];
 for (const typeUrl of Object.keys(lists(sets[0] as ResourceSet))) {
-  const each = snapshots.map((s) => [...(s.resources.get(typeUrl)?.values() ?? [])]);
+  const each = snapshots.map((s) => {
+    const map = resourcesOf(s, typeUrl);
+    return [...map.keys()].map((name) => map.get(name)).filter((r) => r !== undefined);
+  });
   const sums = each.map((list) => list.reduce((sum, r) => sum + size(r), 0)).sort((a, b) => a - b);
   const distinct = new Map(each.flat().map((r) => [r.sotw, size(r)]));
   const counts = each.map((list) => list.length).sort((a, b) => a - b);

@@ -7,8 +7,8 @@ import { startControlPlane } from '@weft/control-plane/control-plane';
 import { isTrustDomain } from '@weft/identity/spiffe';
 import { controlPlanePorts } from '@weft/model/proxy-ports';
 import { LineLog } from '@weft/telemetry/log';
-import { translateProxy } from '@weft/translate/translate';
-import { listenForStop } from './up/stop-signals.ts';
+import { translateParts } from '@weft/translate/translate';
+import { aborted, listenForStop } from './up/stop-signals.ts';
 
 export interface ControlPlaneCommandOptions {
   /** Files and folders with manifests. */
@@ -61,7 +61,7 @@ export const controlPlane = async (options: ControlPlaneCommandOptions): Promise
       certTtlMs,
       clock,
       random,
-      translate: translateProxy,
+      translate: translateParts,
       log: new LineLog(clock, writeError),
       report: writeError,
     });
@@ -72,9 +72,3 @@ export const controlPlane = async (options: ControlPlaneCommandOptions): Promise
     stop.dispose();
   }
 };
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });

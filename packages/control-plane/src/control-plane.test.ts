@@ -13,6 +13,7 @@ import { mintToken } from '@weft/identity/token';
 import { LineLog } from '@weft/telemetry/log';
 import { typeUrls, methods } from '@weft/xds-api/type-urls';
 import { decodeMessage, encodeMessage } from '@weft/xds/codec';
+import { noResources } from '@weft/translate/resource-set';
 import { type GrpcStream, openStream, unary } from '@weft/xds/grpc';
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from './control-plane.ts';
 import type { TranslateProxy } from './serving/proxy-sessions.ts';
@@ -43,11 +44,11 @@ const podList = (...names: string[]): string =>
 
 /** A cluster for each service: enough to see what travels. */
 const translate: TranslateProxy = (mesh) => ({
-  listeners: [],
-  routes: [],
-  virtualHosts: [],
-  clusters: [...mesh.services.values()].map((s) => ({ name: `outbound|80||${s.host}`, type: 'STATIC' })),
-  endpoints: [],
+  shared: {
+    ...noResources,
+    clusters: [...mesh.services.values()].map((s) => ({ name: `outbound|80||${s.host}`, type: 'STATIC' })),
+  },
+  own: noResources,
 });
 
 interface Place {

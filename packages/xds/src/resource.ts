@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { WeftError } from '@weft/base/errors';
 import { typeUrls } from '@weft/xds-api/type-urls';
 import { encodeMessage } from './codec/encode.ts';
-import { frameField } from './codec/frame.ts';
 import { typeNameOf } from './codec/table.ts';
 
 /**
@@ -16,8 +15,11 @@ import { typeNameOf } from './codec/table.ts';
 export interface EncodedResource {
   readonly typeUrl: string;
   readonly name: string;
-  /** The first 16 hex digits of the SHA-256 of the Any's bytes: equal content has equal versions, everywhere, for ever. */
+  /** The first 16 hex digits of a SHA-256 of name and bytes: equal content has equal versions, everywhere, for ever. */
   readonly version: string;
+  /** The same digits as two unsigned numbers of 32 bits, for the sums that snapshots are known by. */
+  readonly high: number;
+  readonly low: number;
   /** The bytes of the `google.protobuf.Any`. */
   readonly bytes: Uint8Array;
   readonly sotw: Uint8Array;
@@ -26,11 +28,18 @@ export interface EncodedResource {
   readonly endpointsName: string | undefined;
 }
 
+/** A virtual host as a resource: its name, `TABLE/HOST`, is not in its message. */
+export interface NamedVirtualHost {
+  readonly name: string;
+  readonly virtualHost: object;
+}
+
 const cache = new WeakMap<object, EncodedResource>();
 
 /**
- * Memoised by the identity of `json`, which therefore must never be changed. An object belongs to one type.
- * Throws `WeftError` malformedXds, as `encodeMessage` does, or if the resource has no name.
+ * Memoised by the identity of `json`, which therefore must never be changed. An object belongs to one type. A virtual
+ * host comes as `NamedVirtualHost`. Throws `WeftError` malformedXds, as `encodeMessage` does, or if the resource has no
+ * name.
  */
 export const encodeResource = (typeUrl: string, json: object): EncodedResource => {
   const cached = cache.get(json);
@@ -45,32 +54,71 @@ interface ResourceJson {
   readonly clusterName?: unknown;
   readonly type?: unknown;
   readonly edsClusterConfig?: { readonly serviceName?: unknown };
+  readonly virtualHost?: unknown;
 }
+
+const VERSION_LENGTH = 16;
 
 const encode = (typeUrl: string, json: ResourceJson): EncodedResource => {
   const name = typeUrl === typeUrls.clusterLoadAssignment ? json.clusterName : json.name;
   if (typeof name !== 'string' || name === '')
     throw new WeftError('malformedXds', `a ${typeNameOf(typeUrl)} without a name`);
-  const message = encodeMessage(typeNameOf(typeUrl), json);
-  const any = Buffer.concat([frameField(1, Buffer.from(typeUrl)), message.length ? frameField(2, message) : EMPTY]);
-  const version = createHash('sha256').update(any).digest('hex').slice(0, 16);
-  const head = frameField(1, Buffer.from(version));
-  const sotw = frameField(2, any);
-  const delta = frameField(2, Buffer.concat([head, sotw, frameField(3, Buffer.from(name))]));
-  const sotwStart = delta.length - frameField(3, Buffer.from(name)).length - sotw.length;
-  const shared = delta.subarray(sotwStart, sotwStart + sotw.length);
+  const named = typeUrl === typeUrls.virtualHost;
+  const message = encodeMessage(typeNameOf(typeUrl), named ? json.virtualHost : json);
+  const typeLength = Buffer.byteLength(typeUrl);
+  const nameLength = Buffer.byteLength(name);
+  const anyLength = fieldLength(typeLength) + (message.length > 0 ? fieldLength(message.length) : 0);
+  const inner = fieldLength(VERSION_LENGTH) + fieldLength(anyLength) + fieldLength(nameLength);
+  const delta = Buffer.allocUnsafeSlow(fieldLength(inner));
+  const versionAt = writeHead(delta, 0, 2, inner) + 2;
+  const sotwAt = versionAt + VERSION_LENGTH;
+  const anyAt = writeHead(delta, sotwAt, 2, anyLength);
+  let at = writeHead(delta, anyAt, 1, typeLength);
+  at += delta.write(typeUrl, at);
+  if (message.length > 0) {
+    at = writeHead(delta, at, 2, message.length);
+    delta.set(message, at);
+    at += message.length;
+  }
+  const any = delta.subarray(anyAt, at);
+  const sotw = delta.subarray(sotwAt, at);
+  at = writeHead(delta, at, 3, nameLength);
+  delta.write(name, at);
+  // The name of a virtual host is not in its message, and two tables may have hosts that say the same.
+  const version = hash('sha256', named ? delta.subarray(sotwAt) : any, 'hex').slice(0, VERSION_LENGTH);
+  writeHead(delta, versionAt - 2, 1, VERSION_LENGTH);
+  delta.write(version, versionAt, 'latin1');
   return {
     typeUrl,
     name,
     version,
-    bytes: shared.subarray(shared.length - any.length),
-    sotw: shared,
+    high: Number.parseInt(version.slice(0, 8), 16),
+    low: Number.parseInt(version.slice(8), 16),
+    bytes: any,
+    sotw,
     delta,
     endpointsName: typeUrl === typeUrls.cluster && json.type === 'EDS' ? endpointsNameOf(json, name) : undefined,
   };
 };
 
-const EMPTY = Buffer.alloc(0);
+/** Of a length-delimited field with a number below 16. */
+const fieldLength = (length: number): number => 1 + varintLength(length) + length;
+
+const varintLength = (value: number): number => {
+  let length = 1;
+  for (let rest = value; rest > 0x7f; rest >>>= 7) length++;
+  return length;
+};
+
+/** Tag and length of such a field; answers where its content goes. */
+const writeHead = (into: Buffer, at: number, number: number, length: number): number => {
+  into[at] = (number << 3) | 2;
+  let next = at + 1;
+  let rest = length;
+  for (; rest > 0x7f; rest >>>= 7) into[next++] = (rest & 0x7f) | 0x80;
+  into[next++] = rest;
+  return next;
+};
 
 const endpointsNameOf = (json: ResourceJson, name: string): string => {
   const serviceName = json.edsClusterConfig?.serviceName;

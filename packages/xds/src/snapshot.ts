@@ -1,91 +1,97 @@
-import { createHash } from 'node:crypto';
-import { type EncodedResource, encodeResource } from './resource.ts';
+import { hash } from 'node:crypto';
+import type { EncodedResource } from './resource.ts';
+import { ResourceIndex } from './resource-index.ts';
 
-export type ResourceMap = ReadonlyMap<string, EncodedResource>;
+/** The resources of one type that one client could be told. */
+export interface ResourceMap {
+  readonly size: number;
+  get(name: string): EncodedResource | undefined;
+  has(name: string): boolean;
+  keys(): Iterable<string>;
+}
 
 /** Everything one client could be told, at one moment. Immutable; snapshots of different clients share their parts. */
 export interface Snapshot {
-  /** A hash of all names and versions: equal snapshots have equal versions. */
+  /** A hash of all versions: equal snapshots have equal versions. */
   readonly version: string;
-  /** By type URL, then by name. */
+  /** By type URL. */
   readonly resources: ReadonlyMap<string, ResourceMap>;
 }
+
+/** Lists of resources by type URL. */
+export type ResourceLists = Readonly<Record<string, readonly object[]>>;
 
 export const emptySnapshot: Snapshot = { version: '', resources: new Map() };
 
 /**
- * Encodes what is not yet encoded (see `encodeResource`). Lists are memoised by identity too: give two clients the
- * same array and they share one map, whose difference to the one before is then found once for both.
- * Of two resources with one name, the last counts.
+ * Of what a client shares with others, and what is its own; no name of a type may be in both. Encodes what is not yet
+ * encoded (see `encodeResource`). Lists are known by identity: give two clients the same array and they share one index,
+ * whose difference to the one before is found once for both. `before`: the snapshot that this one is to replace.
  */
-export const makeSnapshot = (lists: Readonly<Record<string, readonly object[]>>): Snapshot => {
+export const makeSnapshot = (shared: ResourceLists, own: ResourceLists = {}, before?: Snapshot): Snapshot => {
   const resources = new Map<string, ResourceMap>();
-  const hash = createHash('sha256');
-  for (const typeUrl of Object.keys(lists).sort()) {
-    const indexed = indexList(typeUrl, lists[typeUrl] as readonly object[]);
-    resources.set(typeUrl, indexed.map);
-    hash.update(typeUrl).update(indexed.hash);
+  let sums = '';
+  for (const typeUrl of [...new Set([...Object.keys(shared), ...Object.keys(own)])].sort()) {
+    const last = before?.resources.get(typeUrl);
+    const layers = last instanceof Layers ? last : undefined;
+    const map = new Layers(
+      ResourceIndex.of(typeUrl, shared[typeUrl] ?? NO_LIST, layers?.shared),
+      ResourceIndex.of(typeUrl, own[typeUrl] ?? NO_LIST, layers?.own),
+    );
+    resources.set(typeUrl, layers && layers.shared === map.shared && layers.own === map.own ? layers : map);
+    sums += `${typeUrl} ${(map.shared.high + map.own.high) >>> 0} ${(map.shared.low + map.own.low) >>> 0} `;
   }
-  return { version: hash.digest('hex').slice(0, 16), resources };
+  return { version: hash('sha256', sums, 'hex').slice(0, 16), resources };
 };
 
-interface IndexedList {
-  readonly map: ResourceMap;
-  readonly hash: string;
+const NO_LIST: readonly object[] = [];
+
+class Layers implements ResourceMap {
+  readonly shared: ResourceIndex;
+  readonly own: ResourceIndex;
+
+  constructor(shared: ResourceIndex, own: ResourceIndex) {
+    this.shared = shared;
+    this.own = own;
+  }
+
+  get size(): number {
+    return this.shared.size + this.own.size;
+  }
+
+  get(name: string): EncodedResource | undefined {
+    return this.own.get(name) ?? this.shared.get(name);
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+
+  *keys(): Iterable<string> {
+    yield* this.shared.keys();
+    yield* this.own.keys();
+  }
 }
 
-const lists = new WeakMap<readonly object[], IndexedList>();
-
-const indexList = (typeUrl: string, list: readonly object[]): IndexedList => {
-  const known = lists.get(list);
-  if (known) return known;
-  const map = new Map<string, EncodedResource>();
-  for (const json of list) {
-    const resource = encodeResource(typeUrl, json);
-    map.set(resource.name, resource);
-  }
-  const hash = createHash('sha256');
-  for (const name of [...map.keys()].sort()) hash.update(name).update(map.get(name)?.version ?? '');
-  const indexed = { map, hash: hash.digest('hex') };
-  lists.set(list, indexed);
-  return indexed;
-};
-
-const NONE: ResourceMap = new Map();
+const NO_INDEX = ResourceIndex.of('', NO_LIST);
+export const noResources: ResourceMap = new Layers(NO_INDEX, NO_INDEX);
 
 export const resourcesOf = (snapshot: Snapshot, typeUrl: string): ResourceMap =>
-  snapshot.resources.get(typeUrl) ?? NONE;
+  snapshot.resources.get(typeUrl) ?? noResources;
 
-export interface ResourceDiff {
-  /** Names that are new or have another version. */
-  readonly changed: readonly string[];
-  readonly removed: readonly string[];
-}
-
-const diffs = new WeakMap<ResourceMap, { before: ResourceMap; diff: ResourceDiff }>();
-
-/** What changed between two maps of one type; found once per pair, so that a push costs what changed × who watches it. */
-export const diffResources = (before: ResourceMap, after: ResourceMap): ResourceDiff => {
-  if (before === after) return NO_DIFF;
-  const known = diffs.get(after);
-  if (known && known.before === before) return known.diff;
-  const changed: string[] = [];
-  const removed: string[] = [];
-  for (const [name, resource] of after) if (before.get(name)?.version !== resource.version) changed.push(name);
-  for (const name of before.keys()) if (!after.has(name)) removed.push(name);
-  const diff = { changed, removed };
-  diffs.set(after, { before, diff });
-  return diff;
+/** Names whose resource is another, new or gone, so that a push costs what changed × who watches it. */
+export const diffResources = (before: ResourceMap, after: ResourceMap): readonly string[] => {
+  if (before === after) return NO_NAMES;
+  if (!(before instanceof Layers && after instanceof Layers)) throw new TypeError('made by makeSnapshot');
+  const shared = after.shared.changesSince(before.shared);
+  const own = after.own.changesSince(before.own);
+  return own.length === 0 ? shared : shared.length === 0 ? own : [...shared, ...own];
 };
 
-const NO_DIFF: ResourceDiff = { changed: [], removed: [] };
+const NO_NAMES: readonly string[] = [];
 
-/** The types that differ, with what differs in each. */
-export const diffSnapshots = (before: Snapshot, after: Snapshot): ReadonlyMap<string, ResourceDiff> => {
-  const result = new Map<string, ResourceDiff>();
-  for (const typeUrl of new Set([...before.resources.keys(), ...after.resources.keys()])) {
-    const diff = diffResources(resourcesOf(before, typeUrl), resourcesOf(after, typeUrl));
-    if (diff.changed.length > 0 || diff.removed.length > 0) result.set(typeUrl, diff);
-  }
-  return result;
-};
+/** The types that differ. */
+export const changedTypes = (before: Snapshot, after: Snapshot): string[] =>
+  [...new Set([...before.resources.keys(), ...after.resources.keys()])].filter(
+    (typeUrl) => diffResources(resourcesOf(before, typeUrl), resourcesOf(after, typeUrl)).length > 0,
+  );

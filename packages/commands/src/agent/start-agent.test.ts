@@ -12,6 +12,7 @@ import type { ProxyBootstrap } from '@weft/base/proxy-bootstrap';
 import { seededRandom } from '@weft/base/random';
 import { type ControlPlane, startControlPlane } from '@weft/control-plane/control-plane';
 import type { TranslateProxy } from '@weft/control-plane/serving/proxy-sessions';
+import { noResources, type ResourceSet } from '@weft/translate/resource-set';
 import type { SyncStatus } from '@weft/control-plane/status/sync-status';
 import { peerSpiffeId } from '@weft/identity/certificate';
 import { mintToken } from '@weft/identity/token';
@@ -53,53 +54,55 @@ const secret = (name: string): object => ({
 /** An inbound listener that terminates mutual TLS, and a cluster for each service. */
 const translateTo =
   (port: number): TranslateProxy =>
-  (mesh) => ({
-    listeners: [
-      {
-        name: 'inbound',
-        address: { socketAddress: { address: ADDRESS, portValue: port } },
-        filterChains: [
-          {
-            transportSocket: {
-              name: 'envoy.transport_sockets.tls',
-              typedConfig: {
-                '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
-                commonTlsContext: {
-                  tlsCertificateSdsSecretConfigs: [secret('default')],
-                  validationContextSdsSecretConfig: secret('ROOTCA'),
-                },
+  (mesh) => ({ shared: noResources, own: inbound(port, [...mesh.services.keys()]) });
+
+const inbound = (port: number, hosts: readonly string[]): ResourceSet => ({
+  listeners: [
+    {
+      name: 'inbound',
+      address: { socketAddress: { address: ADDRESS, portValue: port } },
+      filterChains: [
+        {
+          transportSocket: {
+            name: 'envoy.transport_sockets.tls',
+            typedConfig: {
+              '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
+              commonTlsContext: {
+                tlsCertificateSdsSecretConfigs: [secret('default')],
+                validationContextSdsSecretConfig: secret('ROOTCA'),
               },
             },
-            filters: [
-              {
-                name: 'envoy.filters.network.http_connection_manager',
-                typedConfig: {
-                  '@type':
-                    'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
-                  statPrefix: 'in',
-                  routeConfig: { name: 'in', virtualHosts: [{ name: 'none', domains: ['*'] }] },
-                  httpFilters: [
-                    {
-                      name: 'envoy.filters.http.router',
-                      typedConfig: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
-                    },
-                  ],
-                },
-              },
-            ],
           },
-        ],
-      },
-    ],
-    virtualHosts: [],
-    routes: [],
-    endpoints: [],
-    clusters: [...mesh.services.values()].map((s) => ({
-      name: `outbound|80||${s.host}`,
-      type: 'STATIC',
-      connectTimeout: '1s',
-    })),
-  });
+          filters: [
+            {
+              name: 'envoy.filters.network.http_connection_manager',
+              typedConfig: {
+                '@type':
+                  'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+                statPrefix: 'in',
+                routeConfig: { name: 'in', virtualHosts: [{ name: 'none', domains: ['*'] }] },
+                httpFilters: [
+                  {
+                    name: 'envoy.filters.http.router',
+                    typedConfig: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
+                  },
+                ],
+              },
+            },
+          ],
+        },
+      ],
+    },
+  ],
+  virtualHosts: [],
+  routes: [],
+  endpoints: [],
+  clusters: hosts.map((host) => ({
+    name: `outbound|80||${host}`,
+    type: 'STATIC',
+    connectTimeout: '1s',
+  })),
+});
 
 const freePort = (): Promise<number> =>
   new Promise((resolve) => {

@@ -3,16 +3,16 @@ import { errors } from '@weft/base/errors';
 import { formatSpiffeId } from '@weft/identity/spiffe';
 import type { Mesh, Pod } from '@weft/model/mesh';
 import { type AdsConnection, type AdsEvent, AdsServer } from '@weft/xds/server/ads-server';
-import type { ResourceSet } from '@weft/translate/translate';
+import type { ResourceSet, TranslatedProxy } from '@weft/translate/translate';
 import type { ProxyNode } from '@weft/translate/proxy-node';
 import { typeUrls } from '@weft/xds-api/type-urls';
-import { diffSnapshots, makeSnapshot, type Snapshot } from '@weft/xds/snapshot';
+import { changedTypes, makeSnapshot, type ResourceLists, type Snapshot } from '@weft/xds/snapshot';
 import type { LineLog } from '@weft/telemetry/log';
 import type { PushMetrics } from '../status/push-metrics.ts';
 import { podOfNode } from './proxy-pod.ts';
 
-/** `translateProxy` of @weft/translate. The same mesh and node give the same objects: each is encoded once. */
-export type TranslateProxy = (mesh: Mesh, node: ProxyNode) => ResourceSet;
+/** `translateParts` of @weft/translate. What did not change is the same object: it is encoded, and looked at, once. */
+export type TranslateProxy = (mesh: Mesh, node: ProxyNode) => TranslatedProxy;
 
 export interface ProxySessionsOptions {
   readonly clock: Clock;
@@ -36,10 +36,14 @@ export interface Nack {
 export interface ProxySession {
   readonly connection: AdsConnection;
   readonly podKey: string;
-  readonly dataPlane: 'weft' | 'envoy';
+  readonly dataPlane: ProxyNode['dataPlane'];
+  /** It takes virtual hosts as resources of their own. */
+  readonly vhds: boolean;
   /** Wall-clock ms. */
   readonly connectedAt: number;
   snapshot: Snapshot;
+  /** What `snapshot` was made of. */
+  translated: TranslatedProxy;
   /** Monotonic ms at which `snapshot` was decided. */
   pushedAt: number;
   /** The snapshot all of whose resources are acknowledged. */
@@ -77,10 +81,15 @@ export class ProxySessions {
         this.server.disconnect(session.connection.id, `pod ${session.podKey} is gone`);
         continue;
       }
-      const snapshot = this.#snapshot(mesh, pod, session.dataPlane);
-      if (snapshot.version === session.snapshot.version) continue;
-      this.#options.metrics.pushed(diffSnapshots(session.snapshot, snapshot).keys());
+      const translated = this.#options.translate(mesh, nodeOf(pod, session));
+      const { shared, own } = session.translated;
+      if (translated.shared === shared && translated.own === own) continue;
+      const before = session.snapshot;
+      const snapshot = makeSnapshot(listsOf(translated.shared), listsOf(translated.own), before);
+      session.translated = translated;
       session.snapshot = snapshot;
+      if (snapshot.version === before.version) continue;
+      this.#options.metrics.pushed(changedTypes(before, snapshot));
       session.pushedAt = changedAt;
       this.server.push(session.connection.id, snapshot);
     }
@@ -101,14 +110,17 @@ export class ProxySessions {
         `${connection.peer.principal || 'a caller without a certificate'} is not the identity of pod ${podKey}`,
       );
     }
-    const dataPlane = connection.node.metadata?.WEFT_DATA_PLANE === 'weft' ? 'weft' : 'envoy';
-    const snapshot = this.#snapshot(mesh, pod, dataPlane);
+    const { dataPlane, vhds } = kindOf(connection);
+    const translated = this.#options.translate(mesh, nodeOf(pod, { dataPlane, vhds }));
+    const snapshot = makeSnapshot(listsOf(translated.shared), listsOf(translated.own));
     this.#sessions.set(connection.id, {
       connection,
       podKey,
       dataPlane,
+      vhds,
       connectedAt: clock.now(),
       snapshot,
+      translated,
       pushedAt: clock.monotonic(),
       syncedVersion: null,
       acks: new Map(),
@@ -133,20 +145,6 @@ export class ProxySessions {
     } catch {
       return false;
     }
-  }
-
-  #snapshot(mesh: Mesh, pod: Pod, dataPlane: 'weft' | 'envoy'): Snapshot {
-    const { listeners, routes, clusters, endpoints } = this.#options.translate(mesh, {
-      pod,
-      dataPlane,
-      bindAddress: pod.ip,
-    });
-    return makeSnapshot({
-      [typeUrls.listener]: listeners,
-      [typeUrls.routeConfiguration]: routes,
-      [typeUrls.cluster]: clusters,
-      [typeUrls.clusterLoadAssignment]: endpoints,
-    });
   }
 
   #onEvent(event: AdsEvent): void {
@@ -200,3 +198,31 @@ export class ProxySessions {
     }
   }
 }
+
+/** What a client says of itself decides the form of what it is told, not what it may see. */
+const kindOf = ({ node, protocol }: AdsConnection): Pick<ProxySession, 'dataPlane' | 'vhds'> => {
+  const dataPlane = dataPlaneOf(node.metadata);
+  // VHDS is for delta only: https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/vhds
+  return { dataPlane, vhds: node.metadata?.WEFT_VHDS === true && dataPlane === 'weft' && protocol === 'delta' };
+};
+
+const nodeOf = (pod: Pod, { dataPlane, vhds }: Pick<ProxySession, 'dataPlane' | 'vhds'>): ProxyNode => ({
+  pod,
+  dataPlane,
+  vhds,
+  bindAddress: pod.ip,
+});
+
+const listsOf = (set: ResourceSet): ResourceLists => ({
+  [typeUrls.listener]: set.listeners,
+  [typeUrls.routeConfiguration]: set.routes,
+  [typeUrls.virtualHost]: set.virtualHosts,
+  [typeUrls.cluster]: set.clusters,
+  [typeUrls.clusterLoadAssignment]: set.endpoints,
+});
+
+/** `GENERATOR: grpc` is how Istio's proxyless clients say what they are. */
+const dataPlaneOf = (metadata: AdsConnection['node']['metadata']): ProxyNode['dataPlane'] => {
+  if (metadata?.GENERATOR === 'grpc') return 'grpc';
+  return metadata?.WEFT_DATA_PLANE === 'weft' ? 'weft' : 'envoy';
+};

@@ -6,6 +6,7 @@ import { typeUrls } from '@weft/xds-api/type-urls';
 export const shortTypes: Readonly<Record<string, string>> = {
   [typeUrls.listener]: 'lds',
   [typeUrls.routeConfiguration]: 'rds',
+  [typeUrls.virtualHost]: 'vhds',
   [typeUrls.cluster]: 'cds',
   [typeUrls.clusterLoadAssignment]: 'eds',
   [typeUrls.secret]: 'sds',

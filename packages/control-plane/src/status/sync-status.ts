@@ -7,7 +7,7 @@ export interface SyncStatus {
   /** `POD.NAMESPACE` */
   readonly proxy: string;
   readonly connected: boolean;
-  readonly dataPlane?: 'weft' | 'envoy';
+  readonly dataPlane?: ProxySession['dataPlane'];
   readonly protocol?: string;
   readonly principal?: string;
   /** ISO 8601. */

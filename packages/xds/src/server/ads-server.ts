@@ -6,7 +6,7 @@ import type { GrpcContext, GrpcHandler } from '../grpc/server.ts';
 import { grpcCodes } from '../grpc/status.ts';
 import type { GrpcStream } from '../grpc/stream.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { AdsStream } from './ads-stream.ts';
+import { AdsStream, type TypeState } from './ads-stream.ts';
 import { parseRequest, type Protocol } from './protocol.ts';
 
 /** Who is at the other end, proven by the connection (the SPIFFE id of its certificate); empty where nothing was. */
@@ -89,6 +89,11 @@ export class AdsServer {
   /** Does nothing for a connection that has gone. */
   push(connectionId: number, snapshot: Snapshot): void {
     this.#streams.get(connectionId)?.stream.push(snapshot);
+  }
+
+  /** How far a client has come, by type; none for a connection that has gone. */
+  states(connectionId: number): readonly TypeState[] {
+    return this.#streams.get(connectionId)?.stream.states() ?? [];
   }
 
   /** Ends a client's stream, for instance because its identity may no longer be served. */

@@ -164,7 +164,7 @@ for (const protocol of ['sotw', 'delta'] as const) {
       assert.deepEqual(story, [
         'NACK a=1 b=bad c=1 d=1',
         'ACK a=1 c=1 d=1',
-        delta ? 'NACK b=bad' : 'NACK a=1 c=1 d=1 b=bad',
+        delta ? 'NACK b=bad' : 'NACK a=1 b=bad c=1 d=1',
       ]);
     });
 
@@ -286,4 +286,55 @@ test('delta comes in parts of a bounded size, and routes wait for the last of th
   client.send('cluster');
   client.send('listener');
   assert.deepEqual(client.ackAll(), ['cluster: a', 'cluster: b', 'cluster: c', 'listener: l']);
+});
+
+describe('virtual hosts', () => {
+  const open = (shape: MeshShape, maxResponseBytes?: number) => {
+    const server = new TestServer(shape, maxResponseBytes);
+    const client = new ScriptedClient(server.ads, 'delta');
+    client.send('cluster');
+    client.send('listener');
+    client.send('routeConfiguration', { resourceNamesSubscribe: ['t'] });
+    const story = client.ackAll();
+    client.send('virtualHost');
+    story.push(...client.ackAll());
+    return { server, client, story };
+  };
+
+  test('come after their table at first, and before it when both change, once new clusters are there', () => {
+    const { server, client, story } = open({ clusters: [], routes: ['t=1'], virtualHosts: ['t/a=1'] });
+    assert.deepEqual(story.slice(-2), ['routeConfiguration: t', 'virtualHost: t/a=1']);
+    server.push({ clusters: ['c'], endpoints: [], routes: ['t=2'], virtualHosts: ['t/a=2', 't/b=1'] });
+    assert.deepEqual(client.ackAll(), ['cluster: c', 'virtualHost: t/a=2 t/b=1', 'routeConfiguration: t']);
+  });
+
+  test('are withdrawn before the clusters that they led to', () => {
+    const { server, client } = open({ clusters: ['c'], endpoints: [], virtualHosts: ['t/a=1', 't/b=1'] });
+    server.push({ clusters: [], virtualHosts: ['t/a=1'] });
+    assert.deepEqual(client.ackAll(), ['virtualHost: -t/b', 'cluster: -c']);
+  });
+
+  test('one that is rejected is set aside alone, and keeps the clusters that its last version leads to', () => {
+    const { server, client } = open({ clusters: ['c'], endpoints: [], virtualHosts: ['t/a=1', 't/b=1'] });
+    server.push({ clusters: [], virtualHosts: ['t/a=bad', 't/b=2'] });
+    const seen: string[] = [];
+    for (let responses = client.takeResponses(); responses.length > 0; responses = client.takeResponses())
+      for (const r of responses) {
+        const bad = r.resources.some((name) => name.endsWith('=bad'));
+        seen.push(`${bad ? 'NACK' : 'ACK'} ${r.resources.join(' ')}${r.removed.map((n) => ` -${n}`).join('')}`);
+        if (bad) client.nack(r, 't/a: no');
+        else client.ack(r);
+      }
+    assert.deepEqual(seen, ['NACK t/a=bad t/b=2', 'ACK t/b=2', 'NACK t/a=bad']);
+    assert.deepEqual(server.nacks(), ['VirtualHost t/a: t/a: no']);
+    server.push({ clusters: [], virtualHosts: ['t/a=2', 't/b=2'] });
+    assert.deepEqual(client.ackAll(), ['virtualHost: t/a=2', 'cluster: -c']);
+  });
+
+  test('the first of them come in one response however large, as a table is whole with it; later ones in parts', () => {
+    const { server, client, story } = open({ virtualHosts: ['t/a=1', 't/b=1'] }, 1);
+    assert.equal(story.at(-1), 'virtualHost: t/a=1 t/b=1');
+    server.push({ virtualHosts: ['t/a=2', 't/b=2'] });
+    assert.deepEqual(client.ackAll(), ['virtualHost: t/a=2', 'virtualHost: t/b=2']);
+  });
 });

@@ -16,6 +16,22 @@ export interface AdsStreamEvents {
   synced(version: string): void;
 }
 
+/** How far a client has come with one type that it asked for. Times are wall-clock ms, 0 for never. */
+export interface TypeState {
+  readonly typeUrl: string;
+  /** `acked` it has all that there is · `sent` a response is in flight · `due` what it lacks waits for its turn */
+  readonly state: 'acked' | 'sent' | 'due';
+  /** Versions of the snapshots of the last response and of the last that it acknowledged; '' for none. */
+  readonly sentVersion: string;
+  readonly ackedVersion: string;
+  readonly sentAt: number;
+  readonly ackedAt: number;
+  /** Whether it wants a resource of this name. */
+  readonly covers: (name: string) => boolean;
+  /** The version of a resource that it has acknowledged. */
+  readonly heldVersion: (name: string) => string | undefined;
+}
+
 export interface AdsStreamOptions {
   readonly protocol: Protocol;
   readonly clock: Clock;
@@ -35,7 +51,8 @@ const MAX_TYPES = 32;
  *
  *     1 clusters, new and changed      at once
  *     2 endpoints, other types         at once; those of a changed cluster again, as it warms anew
- *     3 listeners, routes              when 1 is acknowledged, and the endpoints of each new cluster; or at a deadline
+ *     3 listeners, routes              when 1 is acknowledged, and the endpoints of each new cluster; or at a deadline;
+ *                                      of routes the virtual hosts first, then the tables that are made of them
  *     4 withdrawn routes               when 3 is acknowledged and nothing of it was rejected
  *     5 withdrawn clusters, endpoints  when 4 is acknowledged
  *
@@ -63,6 +80,7 @@ export class AdsStream {
     kind: 'none',
   };
   #syncedVersion: string | null = null;
+  readonly #deliveries = new Map<string, Delivery>();
   #closed = false;
 
   constructor(options: AdsStreamOptions) {
@@ -74,8 +92,10 @@ export class AdsStream {
     if (this.#closed) return;
     const before = this.#snapshot;
     this.#snapshot = snapshot;
-    for (const type of this.#types.values())
-      type.replaced(diffResources(resourcesOf(before, type.typeUrl), resourcesOf(snapshot, type.typeUrl)));
+    for (const type of this.#types.values()) {
+      const resources = resourcesOf(snapshot, type.typeUrl);
+      type.replaced(resources, diffResources(resourcesOf(before, type.typeUrl), resources));
+    }
     this.#flush();
   }
 
@@ -84,12 +104,25 @@ export class AdsStream {
     if (this.#closed) return true;
     const known = this.#types.get(request.typeUrl);
     if (!known && this.#types.size >= MAX_TYPES) return false;
-    const type = known ?? new TypeStream(request.typeUrl, this.#options.protocol, this.#options.maxResponseBytes);
+    const { protocol, maxResponseBytes } = this.#options;
+    const resources = resourcesOf(this.#snapshot, request.typeUrl);
+    const type = known ?? new TypeStream(request.typeUrl, protocol, maxResponseBytes, resources);
     this.#types.set(request.typeUrl, type);
     if (Object.keys(request.initialVersions).length > 0) this.#resumed();
-    this.#answered(type, type.request(request, !known, this.#resources(type)), Number(request.nonce));
+    this.#answered(type, type.request(request, !known), Number(request.nonce));
     this.#flush();
     return true;
+  }
+
+  /** For status. It costs what waits to be sent. */
+  states(): TypeState[] {
+    return [...this.#types.values()].map((type) => ({
+      typeUrl: type.typeUrl,
+      state: type.idle ? (type.due(true) ? 'due' : 'acked') : 'sent',
+      ...(this.#deliveries.get(type.typeUrl) ?? NEVER),
+      covers: (name) => type.subscription.covers(name),
+      heldVersion: (name) => type.held(name)?.version,
+    }));
   }
 
   close(): void {
@@ -111,8 +144,9 @@ export class AdsStream {
     const { events } = this.#options;
     if (answer.kind === 'none') return;
     if (answer.kind === 'acked') {
-      if (type.typeUrl === typeUrls.clusterLoadAssignment)
-        for (const { name, resource } of answer.changes) this.#endpointsAcked(name, resource !== null, nonce);
+      const delivery = this.#deliveries.get(type.typeUrl);
+      if (delivery) Object.assign(delivery, { ackedVersion: delivery.sentVersion, ackedAt: this.#options.clock.now() });
+      if (type.typeUrl === typeUrls.clusterLoadAssignment) this.#endpointsAcked(answer.changes, nonce);
       return events.acked(type.typeUrl);
     }
     if (answer.culprits.length === 0) return events.rejected(type.typeUrl, answer.message);
@@ -123,13 +157,15 @@ export class AdsStream {
     }
   }
 
-  #endpointsAcked(name: string, present: boolean, nonce: number): void {
-    if (present) {
-      if (nonce > (this.#warming.get(name) ?? Infinity)) this.#warming.delete(name);
-      return;
+  #endpointsAcked(changes: readonly Change[], nonce: number): void {
+    const absent = new Set<string>();
+    for (const { name, resource } of changes) {
+      if (!resource) absent.add(name);
+      else if (nonce > (this.#warming.get(name) ?? Infinity)) this.#warming.delete(name);
     }
-    for (const cluster of this.#types.get(typeUrls.cluster)?.held.values() ?? [])
-      if (cluster.endpointsName === name) this.#warming.set(name, nonce);
+    if (absent.size === 0) return;
+    for (const { endpointsName } of this.#types.get(typeUrls.cluster)?.allHeld() ?? [])
+      if (endpointsName !== undefined && absent.has(endpointsName)) this.#warming.set(endpointsName, nonce);
   }
 
   #flush(): void {
@@ -138,26 +174,31 @@ export class AdsStream {
     const endpoints = this.#types.get(typeUrls.clusterLoadAssignment);
     const listeners = this.#types.get(typeUrls.listener);
     const routes = this.#types.get(typeUrls.routeConfiguration);
+    const hosts = this.#types.get(typeUrls.virtualHost);
 
     if (clusters) this.#send(clusters, false);
     if (endpoints) this.#send(endpoints, false);
     for (const type of this.#types.values())
-      if (![clusters, endpoints, listeners, routes].includes(type)) this.#send(type, true);
+      if (![clusters, endpoints, listeners, routes, hosts].includes(type)) this.#send(type, true);
 
     if (this.#mayRoute(clusters)) {
+      if (hosts) this.#send(hosts, false);
       if (listeners) this.#send(listeners, true);
-      if (routes) this.#send(routes, false);
-      this.#withdraw(clusters, endpoints, listeners, routes);
+      if (routes && (!hosts || hosts.idle)) this.#send(routes, false);
+      this.#withdraw(clusters, endpoints, listeners, routes, hosts);
     }
     this.#reportSynced();
   }
 
   /** Steps 4 and 5. A rejected route goes on as it was, so what it points to must stay. */
-  #withdraw(...[clusters, endpoints, listeners, routes]: (TypeStream | undefined)[]): void {
+  #withdraw(...[clusters, endpoints, listeners, routes, hosts]: (TypeStream | undefined)[]): void {
     const settled = (type: TypeStream | undefined): boolean => !type || (type.idle && !type.hasRejected);
-    if (!settled(listeners) || !settled(routes) || (!listeners && this.#resumption.kind === 'waiting')) return;
+    if (!settled(listeners) || !settled(routes) || !settled(hosts)) return;
+    if (!listeners && this.#resumption.kind === 'waiting') return;
     if (routes) this.#send(routes, true);
     if (routes && !routes.idle) return;
+    if (hosts) this.#send(hosts, true);
+    if (hosts && !hosts.idle) return;
     if (clusters) this.#send(clusters, true);
     if (clusters && !clusters.idle) return;
     if (endpoints) this.#send(endpoints, true);
@@ -196,11 +237,12 @@ export class AdsStream {
   }
 
   #send(type: TypeStream, removals: boolean): void {
-    const changes = type.take(this.#resources(type), removals);
+    const changes = type.take(removals);
     if (!changes) return;
     if (type.typeUrl === typeUrls.cluster) this.#startWarming(type, changes);
     const nonce = String(++this.#nonce);
     type.sent(nonce, changes);
+    this.#delivered(type.typeUrl);
     this.#options.write(
       frameResponse(this.#options.protocol, {
         typeUrl: type.typeUrl,
@@ -216,26 +258,38 @@ export class AdsStream {
     const endpoints = this.#types.get(typeUrls.clusterLoadAssignment);
     const available = resourcesOf(this.#snapshot, typeUrls.clusterLoadAssignment);
     for (const { name, resource } of changes) {
-      if (!resource) this.#warming.delete(clusters.held.get(name)?.endpointsName ?? '');
+      if (!resource) this.#warming.delete(clusters.held(name)?.endpointsName ?? '');
       const endpointsName = resource?.endpointsName;
       if (endpointsName === undefined) continue;
       if (available.has(endpointsName) && endpoints?.subscription.covers(endpointsName)) endpoints.force(endpointsName);
-      if (!clusters.held.has(name)) this.#warming.set(endpointsName, this.#nonce + 1);
+      if (!clusters.held(name)) this.#warming.set(endpointsName, this.#nonce + 1);
     }
+  }
+
+  #delivered(typeUrl: string): void {
+    const delivery = this.#deliveries.get(typeUrl) ?? { ...NEVER };
+    delivery.sentVersion = this.#snapshot.version;
+    delivery.sentAt = this.#options.clock.now();
+    this.#deliveries.set(typeUrl, delivery);
   }
 
   #reportSynced(): void {
     if (this.#syncedVersion === this.#snapshot.version || this.#types.size === 0) return;
     // What a rejected route or listener still points to stays, for as long as that is so.
-    const withdrawn = ![typeUrls.listener, typeUrls.routeConfiguration].some(
+    const withdrawn = ![typeUrls.listener, typeUrls.routeConfiguration, typeUrls.virtualHost].some(
       (url) => this.#types.get(url)?.hasRejected,
     );
-    for (const type of this.#types.values()) if (!type.idle || type.due(this.#resources(type), withdrawn)) return;
+    for (const type of this.#types.values()) if (!type.idle || type.due(withdrawn)) return;
     this.#syncedVersion = this.#snapshot.version;
     this.#options.events.synced(this.#snapshot.version);
   }
-
-  #resources(type: TypeStream) {
-    return resourcesOf(this.#snapshot, type.typeUrl);
-  }
 }
+
+interface Delivery {
+  sentVersion: string;
+  ackedVersion: string;
+  sentAt: number;
+  ackedAt: number;
+}
+
+const NEVER: Readonly<Delivery> = { sentVersion: '', ackedVersion: '', sentAt: 0, ackedAt: 0 };

@@ -22,8 +22,10 @@ export class Subscription {
     if (listed.length > 0) this.#named = true;
     this.wildcard = listed.includes('*') || (!this.#named && listed.length === 0);
     this.#first = false;
+    const added = [...this.names].filter((name) => !before.has(name));
     return {
-      added: [...this.names].filter((name) => !before.has(name)),
+      added: wasWildcard ? NONE : added,
+      repeated: wasWildcard ? added : NONE,
       removed: [...before].filter((name) => !this.names.has(name)),
       wildcardStarted: this.wildcard && !wasWildcard,
       wildcardEnded: wasWildcard && !this.wildcard,
@@ -36,9 +38,15 @@ export class Subscription {
     // An empty first request asks for everything; later ones that are empty are mere ACKs.
     if (this.#first && subscribe.length === 0) this.wildcard = true;
     this.#first = false;
+    const added: string[] = [];
+    const repeated: string[] = [];
     for (const name of subscribe) {
-      if (name === '*') this.wildcard = true;
-      else this.names.add(name);
+      if (name === '*') {
+        this.wildcard = true;
+        continue;
+      }
+      (wasWildcard || this.names.has(name) ? repeated : added).push(name);
+      this.names.add(name);
     }
     const removed: string[] = [];
     for (const name of unsubscribe) {
@@ -46,8 +54,8 @@ export class Subscription {
       else if (this.names.delete(name)) removed.push(name);
     }
     return {
-      // Asked for again is asked for: the client may have dropped it.
-      added: subscribe.filter((name) => name !== '*' && this.names.has(name)),
+      added: unsubscribe.length === 0 ? added : added.filter((name) => this.names.has(name)),
+      repeated: repeated.filter((name) => this.covers(name)),
       removed,
       wildcardStarted: this.wildcard && !wasWildcard,
       wildcardEnded: wasWildcard && !this.wildcard,
@@ -55,8 +63,13 @@ export class Subscription {
   }
 }
 
+const NONE: readonly string[] = [];
+
 export interface SubscriptionChange {
+  /** Not covered before. */
   readonly added: readonly string[];
+  /** Covered before. Asked for again is asked for: the client may have dropped it. */
+  readonly repeated: readonly string[];
   readonly removed: readonly string[];
   readonly wildcardStarted: boolean;
   readonly wildcardEnded: boolean;

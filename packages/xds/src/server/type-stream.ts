@@ -1,5 +1,6 @@
+import { typeUrls } from '@weft/xds-api/type-urls';
 import type { EncodedResource } from '../resource.ts';
-import type { ResourceDiff, ResourceMap } from '../snapshot.ts';
+import type { ResourceMap } from '../snapshot.ts';
 import { type AdsRequest, isFullState, type Protocol } from './protocol.ts';
 import { Subscription, type SubscriptionChange } from './subscription.ts';
 
@@ -35,32 +36,41 @@ const IDLE: Flight = { kind: 'idle' };
 /**
  * One type on one stream: what the client asked for, what it holds, what is in flight and what it must still be told.
  * It decides what to write, `AdsStream` when.
+ *
+ * Of what the client holds only the difference to what it should hold is kept: a client that is up to date costs its
+ * subscription and nothing more, and one that does not answer no more than one entry for each name.
  */
 export class TypeStream {
   readonly typeUrl: string;
   readonly subscription = new Subscription();
   readonly #protocol: Protocol;
   readonly #maxBytes: number;
-  /** Acknowledged. */
-  readonly held = new Map<string, Held>();
+  /** What there is now. */
+  #resources: ResourceMap;
+  /**
+   * Names, covered, whose held and wanted state may differ, with what the client holds (acknowledged; null: nothing).
+   * Of any other name that is covered it holds what `#resources` has.
+   */
+  readonly #differing = new Map<string, Held | null>();
   flight: Flight = IDLE;
   #lastNonce = '';
   /** Parts of a rejected response; sent one at a time before anything else. */
   #probes: readonly (readonly string[])[] = [];
-  /** Names whose wanted and held state may differ. */
-  readonly #stale = new Set<string>();
-  /** Names to write even if held and wanted are the same. */
+  /** Names to write even if held and wanted are the same; each is in `#differing` too. */
   readonly #forced = new Set<string>();
   /** Versions this client rejected, by name. */
   readonly #aside = new Map<string, string>();
   /** A response is owed even if there is nothing to tell. */
   #answerDue = false;
+  /** Something was acknowledged, on this stream or before it. */
+  #answeredOnce = false;
 
   /** `maxBytes`: of a delta response; one resource may be larger. */
-  constructor(typeUrl: string, protocol: Protocol, maxBytes: number) {
+  constructor(typeUrl: string, protocol: Protocol, maxBytes: number, resources: ResourceMap) {
     this.typeUrl = typeUrl;
     this.#protocol = protocol;
     this.#maxBytes = maxBytes;
+    this.#resources = resources;
   }
 
   get idle(): boolean {
@@ -71,38 +81,58 @@ export class TypeStream {
     return this.#aside.size > 0;
   }
 
-  /** First what the request says of the last response, then what it asks for. `resources`: what there is now. */
-  request(request: AdsRequest, first: boolean, resources: ResourceMap): Answer {
+  /** What the client has acknowledged. */
+  held(name: string): Held | undefined {
+    if (!this.subscription.covers(name)) return undefined;
+    const differing = this.#differing.get(name);
+    return differing === undefined ? this.#resources.get(name) : (differing ?? undefined);
+  }
+
+  /** All that it has acknowledged. */
+  *allHeld(): Iterable<Held> {
+    const { wildcard, names } = this.subscription;
+    for (const name of wildcard ? this.#resources.keys() : names) {
+      const resource = this.#differing.has(name) ? null : this.#resources.get(name);
+      if (resource) yield resource;
+    }
+    for (const held of this.#differing.values()) if (held) yield held;
+  }
+
+  /** First what the request says of the last response, then what it asks for. */
+  request(request: AdsRequest, first: boolean): Answer {
     const { flight } = this;
     const answered = flight.kind === 'sent' && request.nonce === flight.nonce ? flight.changes : null;
     // A state-of-the-world request that answers an older response is void: another, that answers the last, will follow.
     if (this.#protocol === 'sotw' && !first && request.nonce !== '' && request.nonce !== this.#lastNonce)
       return { kind: 'none' };
     const change = request.listed
-      ? this.subscription.replace(request.listed)
-      : this.subscription.update(request.subscribe, request.unsubscribe);
-    if (first) this.#resume(request.initialVersions);
+      ? this.subscription.replace(this.#sharedNames(request.listed))
+      : this.subscription.update(this.#sharedNames(request.subscribe), request.unsubscribe);
     const answer: Answer = answered ? this.#answered(answered, request.error) : { kind: 'none' };
-    this.#subscriptionChanged(change, first, resources);
+    this.#subscriptionChanged(change);
+    if (first) this.#resume(request.initialVersions);
     return answer;
   }
 
-  /** Another snapshot took the place of the last. */
-  replaced(diff: ResourceDiff): void {
-    for (const names of [diff.changed, diff.removed])
-      for (const name of names) if (this.subscription.covers(name)) this.#stale.add(name);
+  /** Another snapshot took the place of the last; `names`: what may be different in it. */
+  replaced(resources: ResourceMap, names: readonly string[]): void {
+    const before = this.#resources;
+    this.#resources = resources;
+    for (const name of names)
+      if (this.subscription.covers(name) && !this.#differing.has(name))
+        this.#differing.set(name, before.get(name) ?? null);
   }
 
   /** Writes a resource again although the client has it. */
   force(name: string): void {
-    this.#stale.add(name);
+    if (!this.#differing.has(name)) this.#differing.set(name, this.#resources.get(name) ?? null);
     this.#forced.add(name);
   }
 
   /** True if something waits for `take`. */
-  due(resources: ResourceMap, removals: boolean): boolean {
+  due(removals: boolean): boolean {
     if (this.#answerDue || this.#probes.length > 0) return true;
-    for (const name of this.#stale) if (this.#changeOf(name, resources, removals)) return true;
+    for (const [name, held] of this.#differing) if (this.#changeOf(name, held, removals)) return true;
     return false;
   }
 
@@ -111,22 +141,31 @@ export class TypeStream {
    * in flight there is never another; what piles up meanwhile is told as its newest state only. Delta goes in parts of
    * `maxBytes`, so that neither side must have all of a mesh in memory, or take it in one breath.
    */
-  take(resources: ResourceMap, removals: boolean): readonly Change[] | null {
+  take(removals: boolean): readonly Change[] | null {
     if (this.flight.kind === 'sent') return null;
     while (this.#probes.length > 0) {
       const [probe, ...rest] = this.#probes as [readonly string[], ...(readonly string[])[]];
       this.#probes = rest;
-      const changes = probe.map((name) => this.#changeOf(name, resources, removals)).filter((c) => c !== null);
+      const changes: Change[] = [];
+      for (const name of probe) {
+        const held = this.#differing.get(name);
+        const change = held === undefined ? null : this.#changeOf(name, held, removals);
+        if (change) changes.push(change);
+      }
       if (changes.length > 0) return changes;
     }
     const changes: Change[] = [];
     let bytes = 0;
-    for (const name of this.#stale) {
-      const change = this.#changeOf(name, resources, removals);
-      bytes += change?.resource?.delta?.length ?? 0;
-      if (this.#protocol === 'delta' && bytes > this.#maxBytes && changes.length > 0) break;
-      if (change) changes.push(change);
-      if (change || !this.#withheld(name, resources)) this.#settle(name);
+    for (const [name, held] of this.#differing) {
+      const change = this.#changeOf(name, held, removals);
+      if (!change) {
+        if (this.#isSettled(name, held)) this.#forget(name);
+        continue;
+      }
+      bytes += change.resource?.delta?.length ?? 0;
+      if (bytes > this.#maxBytes && changes.length > 0 && this.#mayCut) break;
+      changes.push(change);
+      this.#forced.delete(name);
     }
     const answerDue = this.#answerDue;
     this.#answerDue = false;
@@ -141,12 +180,15 @@ export class TypeStream {
   /** The resources of a response: state of the world lists all of a full-state type, else only what changes. */
   resourcesToWrite(changes: readonly Change[]): Held[] {
     if (this.#protocol === 'sotw' && isFullState(this.typeUrl)) {
-      const all = new Map(this.held);
-      for (const { name, resource } of changes) {
-        if (resource) all.set(name, resource);
-        else all.delete(name);
-      }
-      return [...all.values()];
+      const changed = new Map(changes.map((c) => [c.name, c.resource]));
+      const all: Held[] = [];
+      const write = (name: string): void => {
+        const resource = changed.has(name) ? changed.get(name) : this.held(name);
+        if (resource) all.push(resource);
+      };
+      for (const name of this.#differing.keys()) if (!this.#resources.has(name)) write(name);
+      for (const name of this.#resources.keys()) write(name);
+      return all;
     }
     return changes.map((c) => c.resource).filter((r) => r !== null);
   }
@@ -154,73 +196,86 @@ export class TypeStream {
   #answered(changes: readonly Change[], error: string | null): Answer {
     this.flight = IDLE;
     if (error === null) {
-      for (const { name, resource } of changes) {
-        if (resource && this.subscription.covers(name)) this.held.set(name, resource);
-        else this.held.delete(name);
-      }
+      this.#answeredOnce = true;
+      for (const { name, resource } of changes) this.#holds(name, resource);
       return { kind: 'acked', changes };
     }
     if (changes.length <= 1) {
       for (const { name, resource } of changes) {
         // A removal that is refused cannot be made good by repeating it.
         if (resource) this.#aside.set(name, resource.version);
-        else this.held.delete(name);
+        else this.#holds(name, null);
       }
       return { kind: 'rejected', culprits: changes, message: error };
     }
     this.#probes = [...splitRejected(changes, error), ...this.#probes];
-    // Whatever the probes leave out (a removal that must wait again) is looked at once more after them.
-    for (const { name } of changes) this.#stale.add(name);
     return { kind: 'rejected', culprits: [], message: error };
   }
 
-  #subscriptionChanged(change: SubscriptionChange, first: boolean, resources: ResourceMap): void {
+  #holds(name: string, resource: Held | null): void {
+    if (!this.subscription.covers(name)) return this.#forget(name);
+    const wanted = this.#resources.get(name);
+    if (this.#forced.has(name) || resource?.version !== wanted?.version) this.#differing.set(name, resource);
+    else this.#differing.delete(name);
+  }
+
+  #subscriptionChanged(change: SubscriptionChange): void {
     const fullState = this.#protocol === 'sotw' && isFullState(this.typeUrl);
     for (const name of change.added) {
-      this.#stale.add(name);
-      // A reconnecting delta client has told what it holds; repeating it is what its versions are there to avoid.
-      if (!(first && this.held.has(name))) this.#forced.add(name);
+      this.#differing.set(name, null);
+      // What does not exist is answered too.
+      if (!this.#resources.has(name)) this.#forced.add(name);
     }
-    if (fullState && (change.added.length > 0 || change.wildcardStarted)) this.#answerDue = true;
+    for (const name of change.repeated) this.force(name);
+    const named = change.added.length > 0 || change.repeated.length > 0;
+    if (fullState && (named || change.wildcardStarted)) this.#answerDue = true;
     for (const name of change.removed) {
       if (this.subscription.covers(name)) this.force(name);
       else this.#forget(name);
     }
     if (change.wildcardStarted) {
-      for (const name of resources.keys()) this.#stale.add(name);
-      for (const name of this.held.keys()) this.#stale.add(name);
+      const { names } = this.subscription;
+      for (const name of this.#resources.keys())
+        if (!names.has(name) && !this.#differing.has(name)) this.#differing.set(name, null);
       this.#answerDue = true;
     }
     if (change.wildcardEnded)
-      for (const name of this.held.keys()) if (!this.subscription.covers(name)) this.#forget(name);
+      for (const name of [...this.#differing.keys(), ...this.#aside.keys()])
+        if (!this.subscription.covers(name)) this.#forget(name);
   }
 
+  /** A delta client that reconnects has told what it holds; repeating it is what its versions are there to avoid. */
   #resume(versions: Readonly<Record<string, string>>): void {
-    for (const [name, version] of Object.entries(versions))
-      if (this.subscription.covers(name)) this.held.set(name, { version });
+    for (const name of Object.keys(versions)) {
+      if (!this.subscription.covers(name)) continue;
+      const version = versions[name] as string;
+      this.#answeredOnce = true;
+      this.#forced.delete(name);
+      if (this.#resources.get(name)?.version === version) this.#differing.delete(name);
+      else this.#differing.set(name, { version });
+    }
+  }
+
+  /** The names as the resources have them, so that a thousand clients do not keep a thousand copies of each. */
+  #sharedNames(names: readonly string[]): readonly string[] {
+    return names.length === 0 ? names : names.map((name) => this.#resources.get(name)?.name ?? name);
   }
 
   #forget(name: string): void {
-    this.held.delete(name);
+    this.#differing.delete(name);
     this.#aside.delete(name);
-    this.#settle(name);
-  }
-
-  #settle(name: string): void {
-    this.#stale.delete(name);
     this.#forced.delete(name);
   }
 
-  #changeOf(name: string, resources: ResourceMap, removals: boolean): Change | null {
+  #changeOf(name: string, held: Held | null, removals: boolean): Change | null {
     if (!this.subscription.covers(name)) return null;
-    const held = this.held.get(name);
     const forced = this.#forced.has(name);
-    let wanted: Held | undefined = resources.get(name);
-    if (this.#aside.has(name)) {
+    const wanted = this.#resources.get(name);
+    const rejected = this.#aside.get(name);
+    if (rejected !== undefined) {
       // Served as it last was until there is another version to try.
-      if (wanted && wanted.version === this.#aside.get(name)) wanted = held?.bytes ? held : undefined;
-      else this.#aside.delete(name);
-      if (this.#aside.has(name)) return wanted && forced ? { name, resource: wanted } : null;
+      if (wanted?.version === rejected) return forced && held?.bytes ? { name, resource: held } : null;
+      this.#aside.delete(name);
     }
     if (wanted) return forced || held?.version !== wanted.version ? { name, resource: wanted } : null;
     if (held) return removals && this.#canWithdraw ? { name, resource: null } : null;
@@ -233,9 +288,19 @@ export class TypeStream {
     return this.#protocol === 'delta' || isFullState(this.typeUrl);
   }
 
-  /** True if a removal waits for its turn. */
-  #withheld(name: string, resources: ResourceMap): boolean {
-    return this.#canWithdraw && this.held.has(name) && !resources.has(name) && this.subscription.covers(name);
+  /**
+   * State of the world cannot be cut. Nor can the first virtual hosts: a client takes its table for whole when it has
+   * its first answer.
+   */
+  get #mayCut(): boolean {
+    return this.#protocol === 'delta' && (this.#answeredOnce || this.typeUrl !== typeUrls.virtualHost);
+  }
+
+  /** False while a removal waits for its turn, or a version that was rejected for another. */
+  #isSettled(name: string, held: Held | null): boolean {
+    const wanted = this.#resources.get(name);
+    if (wanted) return held?.version === wanted.version;
+    return !held || !this.#canWithdraw;
   }
 }
 

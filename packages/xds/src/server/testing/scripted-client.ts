@@ -26,7 +26,7 @@ interface RawResponse {
     name?: string;
     clusterName?: string;
     altStatName?: string;
-    resource?: { altStatName?: string; statPrefix?: string };
+    resource?: { '@type'?: string; name?: string; altStatName?: string; statPrefix?: string };
   } & Record<string, unknown>)[];
   removedResources?: string[];
 }
@@ -128,8 +128,9 @@ export class ScriptedClient {
     const raw = decodeMessage<RawResponse>(`envoy.service.discovery.v3.${name}`, bytes);
     const type = Object.entries(typeUrls).find(([, url]) => url === raw.typeUrl)?.[0] ?? raw.typeUrl;
     const label = (r: NonNullable<RawResponse['resources']>[number]): string => {
-      const content: { altStatName?: string; statPrefix?: string } = sotw ? r : (r.resource ?? {});
-      const mark = content.altStatName ?? content.statPrefix;
+      const content: NonNullable<typeof r.resource> = sotw ? r : (r.resource ?? {});
+      const host = content['@type'] === typeUrls.virtualHost ? content.name : undefined;
+      const mark = content.altStatName ?? content.statPrefix ?? host;
       return `${r.name ?? r.clusterName}${mark ? `=${mark}` : ''}`;
     };
     return {
@@ -148,6 +149,8 @@ export interface MeshShape {
   readonly endpoints?: readonly string[];
   readonly listeners?: readonly string[];
   readonly routes?: readonly string[];
+  /** `TABLE/HOST=mark` */
+  readonly virtualHosts?: readonly string[];
 }
 
 const split = (spec: string): [string, string | undefined] => spec.split('=') as [string, string | undefined];
@@ -169,6 +172,10 @@ export const snapshotOf = (shape: MeshShape): Snapshot => {
     [typeUrls.routeConfiguration]: (shape.routes ?? []).map((spec) => {
       const [name, mark] = split(spec);
       return { name, ...(mark && { virtualHosts: [{ name: mark, domains: ['*'] }] }) };
+    }),
+    [typeUrls.virtualHost]: (shape.virtualHosts ?? []).map((spec) => {
+      const [name, mark = ''] = split(spec);
+      return { name, virtualHost: { name: mark } };
     }),
   });
 };
