@@ -46,6 +46,11 @@ export class HpackEncoder {
     return this.#bytes;
   }
 
+  /** Names remembered. */
+  get names(): number {
+    return this.#names.size;
+  }
+
   /** The peer's SETTINGS_HEADER_TABLE_SIZE. */
   peerTableSize(bytes: number): void {
     const max = Math.min(bytes, this.#ownMax);

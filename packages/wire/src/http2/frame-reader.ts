@@ -68,9 +68,9 @@ export class FrameReader {
     this.#maxContinuations = maxContinuations;
   }
 
-  /** Nothing is held, and no frame or header block is under way. */
-  get idle(): boolean {
-    return this.#held === null && this.#dataLeft === -1 && this.#blockStream === 0;
+  /** Part of the peer's preface (its SETTINGS included), of a frame that is not DATA, or of a head is here: the rest is due. */
+  get unfinished(): boolean {
+    return !this.#settingsSeen || this.#held !== null || this.#blockStream !== 0;
   }
 
   stop(): void {

@@ -184,9 +184,9 @@ export class Http2Session implements FrameSink {
     return this.#draining || this.#goawaySent || this.#goawayReceived;
   }
 
-  /** No frame of the peer is under way. */
-  get readIdle(): boolean {
-    return this.#reader.idle;
+  /** Part of the peer's preface (its SETTINGS included), of a frame that is not DATA, or of a head is here: the rest is due. */
+  get unfinished(): boolean {
+    return this.#reader.unfinished;
   }
 
   /**

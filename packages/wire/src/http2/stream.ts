@@ -41,6 +41,8 @@ export class Http2Stream {
   #held: HeldBytes | null = null;
   /** Trailers that go behind what is held. */
   #ending: readonly string[] | null = null;
+  /** A code to reset with behind that, or -1. */
+  #resetWhenSent = -1;
   #reading = true;
   /** Octets taken while `#reading` is false: their window is not given back yet. */
   #withheld = 0;
@@ -123,9 +125,20 @@ export class Http2Stream {
     if (!this.closed) this.session.resetStream(this, code);
   }
 
+  /**
+   * For an answer that is complete before its request: RST_STREAM when what is held of our ended side has been sent, at once if
+   * nothing is. The sink hears nothing more.
+   */
+  resetWhenSent(code: number): void {
+    if (this.closed) return;
+    this.sink = deafSink;
+    if (this.allSent || !this.localEnded) this.session.resetStream(this, code);
+    else this.#resetWhenSent = code;
+  }
+
   // ─── the session's ───
 
-  /** False: the peer sent more than its window, or than the message's length. */
+  /** NO_ERROR; or the code for a peer that sent more than its window, or than the message's length. */
   receive(length: number, payload: number): number {
     this.#receiveWindow ??= new ReceiveWindow(this.session.options.initialStreamWindow);
     if (!this.#receiveWindow.receive(length)) return errorCodes.FLOW_CONTROL_ERROR;
@@ -180,6 +193,7 @@ export class Http2Stream {
     this.#ending = null;
     this.session.sendEnd(this, trailers);
     this.session.localSideEnded(this);
+    if (this.#resetWhenSent !== -1 && !this.closed) this.session.resetStream(this, this.#resetWhenSent);
   }
 
   /** Our side is ended and nothing is held. */
