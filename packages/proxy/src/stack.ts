@@ -37,6 +37,7 @@ import type { HttpService } from './router/http-service.ts';
 import { accessDenied, clusterNotFound, localReplies } from './router/outcome.ts';
 import { runRouteFilters } from './router/route-filters.ts';
 import { splitTarget } from './router/target.ts';
+import { withExchange } from './tcp/peer-exchange.ts';
 import { TcpConnection, type TcpService } from './tcp/tcp-proxy.ts';
 import type { HttpStats } from './stats/http-stats.ts';
 import type { ListenerStats } from './stats/listener-stats.ts';
@@ -251,7 +252,8 @@ class Listener implements RunningListener {
       this.#start(socket, chain, view, noSecurity, null);
       return;
     }
-    terminateTls(socket, tls, detected, this.#context, this.#upstreams, this.#stats.tls, (terminated) => {
+    const alpn = chain.tcp === null ? tls.alpn : withExchange(tls.alpn);
+    terminateTls(socket, tls, alpn, detected, this.#context, this.#upstreams, this.#stats.tls, (terminated) => {
       view.mtls = terminated.mtls;
       view.peerPrincipal = terminated.principal;
       const security = { tls: true, clientCert: terminated.clientCert };

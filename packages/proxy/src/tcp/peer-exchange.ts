@@ -13,6 +13,15 @@ import type { PeerLabels } from '../telemetry.ts';
  * https://istio.io/latest/docs/tasks/observability/metrics/tcp-metrics/#understanding-tcp-telemetry-collection
  */
 export const PEER_EXCHANGE = 'istio-peer-exchange';
+/** A TLS context with this protocol is one between sidecars. */
+const MESH_PROTOCOL = 'istio';
+
+/**
+ * The protocols of a TLS context for a connection of bytes. No configuration says it: a cluster or listener may be an
+ * Envoy's too, which would choose the exchange and not hold it.
+ */
+export const withExchange = (alpn: readonly string[]): readonly string[] =>
+  alpn.includes(MESH_PROTOCOL) ? [PEER_EXCHANGE, MESH_PROTOCOL] : alpn;
 
 const MAGIC = 0x3d230467;
 const PREFIX_BYTES = 8;

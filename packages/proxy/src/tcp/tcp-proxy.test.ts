@@ -9,7 +9,7 @@ import { startListener } from '../stack.ts';
 import { chain, listener, TestContext } from '../testing/data-path.ts';
 import { spiffe, TestMesh, tlsConfig } from '../testing/identities.ts';
 import { TestClient, TestPeer } from '../testing/peers.ts';
-import { PEER_EXCHANGE, peerGreeting } from './peer-exchange.ts';
+import { peerGreeting } from './peer-exchange.ts';
 
 const tcp = (clusters: readonly { name: string; weight: number }[] = [{ name: 'tcp', weight: 1 }], over = {}) => ({
   kind: 'tcp' as const,
@@ -73,7 +73,7 @@ const twoSidecars = async (t: Test, peer: TestPeer, alpnOfA: string[], alpnOfB: 
 describe('a TCP proxy between sidecars', () => {
   it('tells the called side who calls, and no application sees it', async (t) => {
     const peer = await echo(t, 'hello ');
-    const { b, outbound } = await twoSidecars(t, peer, [PEER_EXCHANGE, 'istio'], [PEER_EXCHANGE, 'istio']);
+    const { b, outbound } = await twoSidecars(t, peer, ['istio'], ['istio']);
     const c = client(t, outbound.port).send('bytes');
     await c.until(/^hello bytes$/);
     c.socket.end();
@@ -93,13 +93,13 @@ describe('a TCP proxy between sidecars', () => {
 
   it('does not hold up a server that speaks first while the client is silent', async (t) => {
     const peer = await echo(t, '220 ready');
-    const { outbound } = await twoSidecars(t, peer, [PEER_EXCHANGE], [PEER_EXCHANGE]);
+    const { outbound } = await twoSidecars(t, peer, ['istio'], ['istio']);
     await client(t, outbound.port).until(/^220 ready$/);
   });
 
   for (const [who, alpnOfA, alpnOfB] of [
-    ['caller', ['istio'], [PEER_EXCHANGE, 'istio']],
-    ['called', [PEER_EXCHANGE, 'istio'], ['istio']],
+    ['caller', [], ['istio']],
+    ['called', ['istio'], []],
   ] as const)
     it(`passes bytes untouched where the ${who} does not know the exchange`, async (t) => {
       const peer = await echo(t, 'hello ');

@@ -8,7 +8,7 @@ import type { AccessLogSink, PeerLabels } from '../telemetry.ts';
 import { type TimerTarget, WheelTimer } from '../timer-wheel.ts';
 import { type ConnectionEvents, connectUpstream, keepAlive } from '../upstream/connect.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
-import { PeerGreetingReader } from './peer-exchange.ts';
+import { PeerGreetingReader, withExchange } from './peer-exchange.ts';
 import { Pump } from './pump.ts';
 import { type TcpOutcome, TcpReport } from './tcp-report.ts';
 
@@ -131,7 +131,7 @@ export class TcpConnection implements ConnectionEvents, TimerTarget, TcpOutcome 
     cluster.stats.upstream_cx_total++;
     this.#counted = true;
     if (cluster.config.connectTimeoutMs > 0) upstreams.arm(this.#lifeTimer, cluster.config.connectTimeoutMs);
-    this.#upstream = connectUpstream(host, tls, undefined, this);
+    this.#upstream = connectUpstream(host, tls, undefined, this, host.tls === null ? [] : withExchange(host.tls.alpn));
     return undefined;
   }
 

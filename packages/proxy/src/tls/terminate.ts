@@ -26,11 +26,12 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /**
  * The server's side of a handshake over an accepted connection, whose first bytes were seen already and put back.
- * `done` is called once the peer is who it must be; in every other case the connection is closed, without a word.
+ * `alpn`: what is chosen from, the first that the client offers. `done` is called once the peer is who it must be; in every other case the connection is closed, without a word.
  */
 export const terminateTls = (
   socket: Socket,
   config: TlsContextConfig,
+  alpn: readonly string[],
   detected: Detected,
   context: ProxyContext,
   upstreams: Upstreams,
@@ -44,7 +45,7 @@ export const terminateTls = (
     return;
   }
   // Without a protocol in common Node would refuse the handshake; Envoy goes on without one.
-  const common = config.alpn.filter(
+  const common = alpn.filter(
     (protocol) => detected.protocols.includes(protocol) && (protocol !== PEER_EXCHANGE || server.greeting !== null),
   );
   const secure = new TLSSocket(socket, {
