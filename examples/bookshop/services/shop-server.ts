@@ -19,7 +19,8 @@ export const kit = createKit({
   alsoPropagate: ['x-beta'], // a route of catalog looks at it
   // POST /break makes /readyz fail, POST /mend mends it: the tour shows how the mesh takes a replica out.
   health: { checks: { shelves: () => !broken }, cacheMs: 0 },
-  shutdown: { drainPauseMs: Number(process.env.DRAIN_PAUSE_MS ?? 200), deadlineMs: 4_000 },
+  // Its readiness probe fails twice before the mesh knows; the third time everybody has heard.
+  shutdown: { drainPauseMs: 5_000, drainProbes: 3, deadlineMs: 9_000 },
   sidecar: { attempts: 600, delayMs: 50 },
 });
 

@@ -39,6 +39,20 @@ describe('graceful shutdown', () => {
     assert.equal(clock.pending, 0);
   });
 
+  it('waits no longer than until the probe has seen it', async () => {
+    const { clock, health, server, shutdown } = await holding({ drainProbes: 2 });
+    const probe = (): void => void health.handle({ url: '/readyz' }, { writeHead() {}, end() {} } as never);
+    const stopped = shutdown.stop();
+    probe();
+    await settle();
+    assert.equal(server.listening, true);
+    probe();
+    await settle();
+    assert.equal(server.listening, false);
+    assert.equal(await stopped, true);
+    assert.equal(clock.pending, 0);
+  });
+
   it('finishes what is in flight before it closes what is behind it', async () => {
     let closed = false;
     const { held, url, shutdown } = await holding({ drainPauseMs: 0, onClose: () => void (closed = true) });

@@ -11,6 +11,11 @@ export interface ShutdownOptions {
    */
   readonly drainPauseMs?: number;
   /**
+   * The pause is over sooner once `/readyz` has said "not ready" so often: the probe's `failureThreshold`, and one more for
+   * the word to get around. Default 0: it never is, as who takes a replica out may not be who probes it.
+   */
+  readonly drainProbes?: number;
+  /**
    * For all of it, the pause included, in ms; then what is left is cut. Default 25 s: Kubernetes kills after 30 s
    * (`terminationGracePeriodSeconds`).
    */
@@ -76,7 +81,7 @@ export class GracefulShutdown {
   }
 
   async #drain(pauseMs: number, late: AbortSignal): Promise<boolean> {
-    if (pauseMs > 0) await this.#clock.sleep(pauseMs, late).catch(() => {});
+    if (pauseMs > 0) await this.#pause(pauseMs, late);
     if (late.aborted) return false;
     this.#closing = true;
     await new Promise<void>((resolve) => {
@@ -86,6 +91,13 @@ export class GracefulShutdown {
     if (late.aborted) return false;
     await this.#runOnClose();
     return true;
+  }
+
+  async #pause(pauseMs: number, late: AbortSignal): Promise<void> {
+    const { health, drainProbes = 0 } = this.#options;
+    const seen = new AbortController();
+    if (health && drainProbes > 0) void health.seenStopping(drainProbes).then(() => seen.abort());
+    await this.#clock.sleep(pauseMs, AbortSignal.any([late, seen.signal])).catch(() => {});
   }
 
   #closeIdle(): void {

@@ -27,6 +27,9 @@ export class Health {
   #started = false;
   readonly #checks: DependencyCheck[] = [];
   readonly #options: HealthOptions;
+  /** How often `/readyz` has said that it is stopping, and who waits for how many of it. */
+  #seen = 0;
+  readonly #waiting: { readonly times: number; readonly done: () => void }[] = [];
 
   constructor(options: HealthOptions = {}) {
     this.#options = options;
@@ -54,6 +57,18 @@ export class Health {
     this.#life = 'stopping';
   }
 
+  /** Resolves when `/readyz` has said so many times that it is stopping. */
+  seenStopping(times: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ times, done: resolve });
+      this.#tell();
+    });
+  }
+
+  #tell(): void {
+    for (const { times, done } of this.#waiting) if (this.#seen >= times) done();
+  }
+
   async readiness(): Promise<Readiness> {
     const states = await Promise.all(this.#checks.map((check) => check.state()));
     const dependencies = Object.fromEntries(this.#checks.map(({ name }, index) => [name, states[index]]));
@@ -75,7 +90,12 @@ export class Health {
         return true;
       case '/readyz':
       case '/ready':
-        void this.readiness().then((readiness) => answer(response, readiness.ready, readiness));
+        void this.readiness().then((readiness) => {
+          answer(response, readiness.ready, readiness);
+          if (readiness.life !== 'stopping') return;
+          this.#seen++;
+          this.#tell();
+        });
         return true;
       default:
         return false;

@@ -20,7 +20,7 @@ export interface KitOptions {
   readonly log?: LogOptions;
   readonly metrics?: MetricsOptions;
   readonly client?: ClientOptions;
-  readonly shutdown?: Pick<ShutdownOptions, 'drainPauseMs' | 'deadlineMs'>;
+  readonly shutdown?: Pick<ShutdownOptions, 'drainPauseMs' | 'drainProbes' | 'deadlineMs'>;
   readonly sidecar?: WaitOptions;
   readonly clock?: Clock;
 }

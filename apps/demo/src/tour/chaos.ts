@@ -17,12 +17,14 @@ const LOST_SHARE = 0.05;
 
 interface Kill {
   readonly name: string;
+  /** Default SIGKILL. */
+  readonly signal?: NodeJS.Signals;
   /** What share of the requests may fail: 0 where the design promises it. */
   readonly mayFail: number;
   readonly pidOf: (run: RunFile) => number;
 }
 
-const killCheck = ({ name, mayFail, pidOf }: Kill): TourCheck => ({
+const killCheck = ({ name, signal = 'SIGKILL', mayFail, pidOf }: Kill): TourCheck => ({
   name,
   weftOnly: true,
   async run(shop) {
@@ -30,7 +32,7 @@ const killCheck = ({ name, mayFail, pidOf }: Kill): TourCheck => ({
     expect(pid > 0, 'it does not run');
     const stop = stream(shop);
     await pause(300);
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
     const backMs = await until(shop, (run) => {
       const now = pidOf(run);
       return run.ready && now > 0 && now !== pid;
@@ -95,6 +97,12 @@ export const chaos: readonly TourCheck[] = [
     pidOf: (run) => run.controlPlane.pid,
   }),
   scaling,
+  killCheck({
+    name: 'a replica’s application is asked to end under load, and nobody was told before',
+    signal: 'SIGTERM',
+    mayFail: 0,
+    pidOf: (run) => replica(run).pids.apps[0] ?? 0,
+  }),
   killCheck({
     name: 'a replica’s application is killed under load',
     mayFail: LOST_SHARE,

@@ -24,7 +24,7 @@ const watch = (probes: Parameters<typeof watchProbes>[0]) => {
   const answers = new Map<Probe, string>();
   const events: string[] = [];
   let asked = 0;
-  const stop = watchProbes(
+  const { stop, hurry } = watchProbes(
     probes,
     async (p) => {
       asked++;
@@ -33,7 +33,7 @@ const watch = (probes: Parameters<typeof watchProbes>[0]) => {
     clock,
     (event, why) => events.push(why ? `${event}: ${why}` : event),
   );
-  return { clock, answers, events, stop, asked: () => asked };
+  return { clock, answers, events, stop, hurry, asked: () => asked };
 };
 
 describe('probes', () => {
@@ -49,6 +49,19 @@ describe('probes', () => {
     const before = asked();
     await clock.advance(20_000);
     assert.equal(asked() - before, 2);
+    stop();
+    assert.equal(clock.pending, 0);
+  });
+
+  it('are hurried while it ends, so that it learns soon that it has been seen', async () => {
+    const readiness = probe();
+    const { clock, answers, asked, stop, hurry } = watch({ readiness });
+    answers.set(readiness, '');
+    await clock.advance(300);
+    const before = asked();
+    hurry();
+    await clock.advance(1000);
+    assert.equal(asked() - before, 11);
     stop();
     assert.equal(clock.pending, 0);
   });

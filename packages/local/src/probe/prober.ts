@@ -19,15 +19,24 @@ export type Check = (probe: Probe, signal: AbortSignal) => Promise<string>;
 export type HealthReport = (event: 'ready' | 'unready' | 'unhealthy', why: string) => void;
 
 const EAGER_PERIOD_MS = 200;
+/** Of who is told to end: it waits for nothing but that its probes have seen it. */
+const HURRIED_PERIOD_MS = 100;
 
-/** Probes until the returned function is called. Without a readiness probe it is ready once it has started. */
-export const watchProbes = (probes: Probes, check: Check, clock: Clock, report: HealthReport): (() => void) => {
+export interface ProbeWatching {
+  stop(): void;
+  /** From now on every 100 ms: it has been told to end, and may be waiting for a probe to see that it is not ready. */
+  hurry(): void;
+}
+
+/** Probes until stopped. Without a readiness probe it is ready once it has started. */
+export const watchProbes = (probes: Probes, check: Check, clock: Clock, report: HealthReport): ProbeWatching => {
   const stopped = new AbortController();
-  const watch = new ProbeWatch(check, clock, report, stopped.signal);
+  const hurried = new AbortController();
+  const watch = new ProbeWatch(check, clock, report, stopped.signal, hurried.signal);
   watch.run(probes).catch((error: unknown) => {
     if (!stopped.signal.aborted) throw error;
   });
-  return () => stopped.abort(new Error('stopped'));
+  return { stop: () => stopped.abort(new Error('stopped')), hurry: () => hurried.abort(new Error('hurried')) };
 };
 
 class ProbeWatch {
@@ -35,14 +44,16 @@ class ProbeWatch {
   readonly #clock: Clock;
   readonly #report: HealthReport;
   readonly #stopped: AbortSignal;
+  readonly #hurried: AbortSignal;
 
-  constructor(check: Check, clock: Clock, report: HealthReport, stopped: AbortSignal) {
+  constructor(check: Check, clock: Clock, report: HealthReport, stopped: AbortSignal, hurried: AbortSignal) {
     this.#check = check;
     this.#clock = clock;
     this.#report = (event, why) => {
       if (!stopped.aborted) report(event, why);
     };
     this.#stopped = stopped;
+    this.#hurried = hurried;
   }
 
   async run(probes: Probes): Promise<void> {
@@ -110,7 +121,12 @@ class ProbeWatch {
     return probe.initialDelaySeconds > 0 ? this.#pause(probe.initialDelaySeconds * 1000) : Promise.resolve();
   }
 
-  #pause(ms: number): Promise<void> {
-    return this.#clock.sleep(ms, this.#stopped);
+  async #pause(ms: number): Promise<void> {
+    if (this.#hurried.aborted) return this.#clock.sleep(Math.min(ms, HURRIED_PERIOD_MS), this.#stopped);
+    try {
+      await this.#clock.sleep(ms, AbortSignal.any([this.#stopped, this.#hurried]));
+    } catch (error) {
+      if (this.#stopped.aborted) throw error;
+    }
   }
 }

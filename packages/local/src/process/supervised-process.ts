@@ -9,8 +9,11 @@ const BACK_OFF_MS = { base: 500, max: 20_000 };
 /** A process that ran this long has recovered: its back-off starts from the beginning again. */
 const STABLE_MS = 10_000;
 
-/** Watches over a running process until stopped. */
-export type WatchHealth = (report: (event: 'ready' | 'unready' | 'unhealthy', why: string) => void) => () => void;
+/** Watches over a process until stopped; `hurry` once it has been told to end. */
+export type WatchHealth = (report: (event: 'ready' | 'unready' | 'unhealthy', why: string) => void) => {
+  stop(): void;
+  hurry(): void;
+};
 
 export interface SupervisedOptions {
   readonly name: string;
@@ -19,7 +22,7 @@ export interface SupervisedOptions {
   readonly spawner: Spawner;
   /** Called before each start; what it throws counts as an end of the process (`not-started`). */
   readonly prepare: () => ProcessSpec;
-  /** Called when the process has been started; the returned function when it ends. */
+  /** Called when the process has been started, stopped when it has ended. */
   readonly watchHealth: WatchHealth;
   readonly onLine: (line: string) => void;
   readonly onChange: (change: ProcessChange) => void;
@@ -40,7 +43,7 @@ export class SupervisedProcess {
   #child: Child | null = null;
   #graceMs = 0;
   #timer: Timer | null = null;
-  #stopWatching: (() => void) | null = null;
+  #watching: ReturnType<WatchHealth> | null = null;
   #waiters: (() => void)[] = [];
 
   constructor(options: SupervisedOptions) {
@@ -82,9 +85,10 @@ export class SupervisedProcess {
       this.#timer?.cancel();
       this.#timer = null;
     }
-    if (state.kind !== 'running') {
-      this.#stopWatching?.();
-      this.#stopWatching = null;
+    if (state.kind === 'stopping') this.#watching?.hurry();
+    else if (state.kind !== 'running') {
+      this.#watching?.stop();
+      this.#watching = null;
     }
     const notes = [note, ...effects.map((effect) => this.#carryOut(effect))].filter((n) => n !== '');
     this.#options.onChange({ state: this.#state, note: notes.join('; ') });
@@ -132,7 +136,7 @@ export class SupervisedProcess {
     this.#child = child;
     if (child.pid === 0) return '';
     this.#arm(STABLE_MS, { kind: 'stable' }, '');
-    this.#stopWatching = this.#options.watchHealth((event, why) => this.#handle({ kind: event }, why));
+    this.#watching = this.#options.watchHealth((event, why) => this.#handle({ kind: event }, why));
     return `started (pid ${child.pid})`;
   }
 
