@@ -6,6 +6,8 @@ import { readObject } from './read-object.ts';
 /** The newest valid version of each object: what stays in force when a file is broken. */
 export interface LastGood {
   readonly objects: ReadonlyMap<string, LastGoodObject>;
+  /** Keys of those that may differ from the load before this; left out where there was none. */
+  readonly changed?: ReadonlySet<string>;
 }
 
 export interface LastGoodObject {

@@ -1,17 +1,18 @@
 import type { Diagnostic, ObjectRef } from '@weft/base/diagnostic';
-import { assembleMesh, type MeshSettings } from './assemble-mesh.ts';
+import { type Assembly, assembleMesh, emptyAssembly, type MeshSettings } from './assemble-mesh.ts';
 import { crossCheck } from './cross-check.ts';
-import { objectKey } from './identify.ts';
-import type { LastGood } from './last-good.ts';
+import { identify, objectKey } from './identify.ts';
+import type { LastGood, LastGoodObject } from './last-good.ts';
 import { ManifestFile } from './manifest-file.ts';
-import type { Identified, ManifestObject } from './manifest-object.ts';
+import type { ManifestObject } from './manifest-object.ts';
 import type { DeniedSelection, Mesh } from './mesh.ts';
-import type { Reading } from './mesh-part.ts';
-import { type FileContents, readFile } from './read-file.ts';
-import { readObject } from './read-object.ts';
+import { changeFiles, emptyTable, type ObjectTable } from './object-table.ts';
+import { changeReadings, type KnownReading, noReadings, type Readings } from './readings.ts';
 import { Report } from './report.ts';
+import type { Change } from './revision.ts';
 import { settle } from './settle.ts';
-import { positionIn, SourceIndex } from './source-index.ts';
+import { SortedMap } from './sorted-map.ts';
+import { SourceIndex } from './source-index.ts';
 
 export interface ManifestText {
   readonly path: string;
@@ -31,7 +32,7 @@ export interface LoadOptions {
 
 export interface LoadResult {
   readonly mesh: Mesh;
-  /** In the order of files, lines and columns. */
+  /** In the order of files, lines and columns. Put together when first asked for. */
   readonly diagnostics: readonly Diagnostic[];
   readonly index: SourceIndex;
   readonly lastGood: LastGood;
@@ -41,13 +42,12 @@ export interface LoadResult {
 
 interface LoadMemory {
   readonly settings: MeshSettings;
-  readonly files: ReadonlyMap<string, ManifestFile>;
-  readonly readings: ReadonlyMap<string, KnownReading>;
-}
-
-export interface KnownReading {
-  readonly object: Identified;
-  readonly reading: Reading;
+  readonly table: ObjectTable;
+  readonly readings: SortedMap<KnownReading>;
+  readonly read: Readings;
+  readonly lastGood: SortedMap<LastGoodObject>;
+  readonly frozen: ReadonlySet<string>;
+  readonly assembly: Assembly;
 }
 
 /**
@@ -55,121 +55,186 @@ export interface KnownReading {
  * than it must. A syntax error freezes its file's objects, an invalid object itself; frozen means that the last
  * good version stays. A security object without one denies what it selects. An object that is gone is gone.
  *
- * `previous` makes objects that did not change the same JavaScript objects as before.
+ * With `previous` it costs what changed: files whose text is the same are not looked at, of others only the documents that
+ * changed. Objects that did not change are the same JavaScript objects as before, and the mesh is, if nothing did.
  */
 export const loadMesh = (
   files: readonly ManifestText[],
   previous?: LoadResult,
   options: LoadOptions = {},
 ): LoadResult => {
-  const settings: MeshSettings = {
-    trustDomain: options.trustDomain ?? 'cluster.local',
-    rootNamespace: options.rootNamespace ?? 'istio-system',
-    domainSuffix: options.domainSuffix ?? 'cluster.local',
-  };
-  const before = previous && sameSettings(previous.memory.settings, settings) ? previous.memory : undefined;
-  const parsed = parseFiles(files, before);
-  const contents = [...parsed.values()].map(readFile);
-  const report = new Report();
-  for (const { file } of contents)
-    for (const { at, message } of file.errors)
-      report.add('yamlSyntax', 'error', { file: file.path, ...at }, NO_OBJECT, message, templateHint(file));
-  for (const { unreadable } of contents)
-    for (const { issue, ref, source } of unreadable)
-      if (issue) report.issue({ hint: templateHint(source.file), ...issue }, ref, positionIn(source, issue.path));
-
-  const objects = chooseObjects(contents, report);
-  const lastGood = previous?.lastGood ?? options.lastGood;
-  const readings = readAll(objects, settings.domainSuffix, before?.readings, lastGood);
-  for (const [key, { reading }] of readings) {
-    const object = objects.get(key) as ManifestObject;
-    for (const issue of reading.issues) report.issue(issue, object, positionIn(object.source, issue.path));
+  const known = previous && sameSettings(previous, options) ? previous.memory.table.files : emptyTable.files;
+  const changes = new Map<string, ManifestFile | undefined>();
+  for (const { path, text } of files) {
+    const before = known.get(path);
+    if (before?.text !== text) changes.set(path, new ManifestFile(path, text, before));
+    else changes.delete(path);
   }
-  const settled = settle(contents, objects, readings, lastGood, report);
-  const denied = keepIdentity(settled.denied, previous?.mesh.denied ?? []);
-  const mesh = assembleMesh(settings, settled.parts, denied, before && previous?.mesh);
-  const index = new SourceIndex(objects);
+  if (known.size > 0) {
+    const paths = new Set(files.map(({ path }) => path));
+    for (const path of known.keys()) if (!paths.has(path)) changes.set(path, undefined);
+  }
+  return load(changes, previous, options);
+};
+
+/** An object as an API server has it, or that it is gone. */
+export type ObjectEvent =
+  | { readonly kind: 'put'; readonly manifest: Readonly<Record<string, unknown>> }
+  | { readonly kind: 'gone'; readonly manifest: Readonly<Record<string, unknown>> };
+
+/**
+ * As `loadMesh`, for objects that are parsed already: each takes the place of one of its kind, namespace and name. Their
+ * positions are their paths, `api:Kind/namespace/name`. Not to be mixed with files in one line of results.
+ */
+export const loadObjects = (
+  events: Iterable<ObjectEvent>,
+  previous?: LoadResult,
+  options: LoadOptions = {},
+): LoadResult => {
+  const changes = new Map<string, ManifestFile | undefined>();
+  for (const { kind, manifest } of events) {
+    const found = identify(manifest);
+    const { kind: ofKind, namespace, name } = found.object ?? found.ref;
+    const path = `api:${found.object?.key ?? objectKey(ofKind, namespace, name)}`;
+    changes.set(path, kind === 'put' ? ManifestFile.ofObject(path, manifest) : undefined);
+  }
+  return load(changes, previous, options);
+};
+
+const settingsOf = (options: LoadOptions): MeshSettings => ({
+  trustDomain: options.trustDomain ?? 'cluster.local',
+  rootNamespace: options.rootNamespace ?? 'istio-system',
+  domainSuffix: options.domainSuffix ?? 'cluster.local',
+});
+
+const sameSettings = ({ memory: { settings: a } }: LoadResult, options: LoadOptions): boolean => {
+  const b = settingsOf(options);
+  return a.trustDomain === b.trustDomain && a.rootNamespace === b.rootNamespace && a.domainSuffix === b.domainSuffix;
+};
+
+const load = (
+  changes: ReadonlyMap<string, ManifestFile | undefined>,
+  previous: LoadResult | undefined,
+  options: LoadOptions,
+): LoadResult => {
+  const settings = settingsOf(options);
+  const before = previous && sameSettings(previous, options) ? previous.memory : undefined;
+  const restored = before ? undefined : (previous?.lastGood ?? options.lastGood);
+  const lastGoodBefore = before?.lastGood ?? SortedMap.of(restored?.objects ?? []);
+  const { table, affected } = changeFiles(before?.table ?? emptyTable, changes);
+  const index = new SourceIndex(table);
+  const read = changeReadings(
+    before?.read ?? noReadings,
+    table,
+    affected,
+    settings.domainSuffix,
+    before ? lastGoodBefore : options.lastGood?.objects,
+  );
+
+  const settling = new Report();
+  const settled = settle(
+    {
+      objects: withInvalid(read, affected),
+      gone: goneObjects(read, lastGoodBefore, before ? [...affected, ...before.frozen] : lastGoodBefore.keys()),
+      doubtful: table.doubtful.values(),
+      lastGood: lastGoodBefore,
+    },
+    index,
+    settling,
+  );
+  const lastGood = lastGoodBefore.with(settled.lastGood);
+  const inForce = new Map<string, Change<LastGoodObject>>();
+  // What a restart recalled is not in a mesh yet.
+  for (const key of before ? settled.lastGood.keys() : lastGood.keys())
+    inForce.set(key, { before: before && lastGoodBefore.get(key), after: lastGood.get(key) });
+  const assembly = assembleMesh(
+    before?.assembly ?? emptyAssembly(settings),
+    inForce,
+    lastGood,
+    keepIdentity(settled.denied, previous?.mesh.denied ?? []),
+  );
+  const { mesh } = assembly;
+  let diagnostics: readonly Diagnostic[] | undefined;
+  return {
+    mesh,
+    get diagnostics() {
+      return (diagnostics ??= diagnose(table, read, settling, mesh, settled.frozen, index));
+    },
+    index,
+    lastGood: { objects: lastGood, ...(before && { changed: new Set(settled.lastGood.keys()) }) },
+    memory: { settings, table, readings: read.all, read, lastGood, frozen: settled.frozen, assembly },
+  };
+};
+
+/** Objects to decide about: those that changed, and those that are still invalid. */
+const withInvalid = (read: Readings, affected: ReadonlySet<string>): ReadonlyMap<string, KnownReading> => {
+  const objects = new Map<string, KnownReading>();
+  for (const key of affected) {
+    const known = read.all.get(key);
+    if (known) objects.set(key, known);
+  }
+  for (const [key, known] of read.invalid) objects.set(key, known);
+  return objects;
+};
+
+const goneObjects = (read: Readings, lastGood: SortedMap<LastGoodObject>, keys: Iterable<string>): LastGoodObject[] =>
+  [...new Set(keys)].flatMap((key) => {
+    const good = read.all.has(key) ? undefined : lastGood.get(key);
+    return good ? [good] : [];
+  });
+
+/** Everything there is to say. */
+const diagnose = (
+  table: ObjectTable,
+  read: Readings,
+  settling: Report,
+  mesh: Mesh,
+  frozen: ReadonlySet<string>,
+  index: SourceIndex,
+): readonly Diagnostic[] => {
+  const report = new Report(settling);
+  for (const { file, unreadable } of table.doubtful.values()) {
+    const hint = file.text.includes('{{') ? 'this looks like a template; render it first' : '';
+    for (const { at, message } of file.errors)
+      report.add('yamlSyntax', 'error', { file: file.path, ...at }, NO_OBJECT, message, hint);
+    for (const { issue, ref, source } of unreadable)
+      if (issue) report.issue({ hint, ...issue }, ref, index.positionIn(source, issue.path));
+  }
+  for (const [first, ...others] of table.repeated.values())
+    for (const other of others) sayRepeated(first as ManifestObject, other, report, index);
+  for (const { object, reading } of read.withIssues.values())
+    for (const issue of reading.issues) report.issue(issue, object, index.positionIn(object.source, issue.path));
   for (const finding of crossCheck(mesh)) {
-    const at = settled.frozen.has(objectKey(finding.of.kind, finding.of.namespace, finding.of.name))
-      ? undefined // What the file says now is something else.
+    const { kind, namespace, name } = finding.of;
+    // Of a frozen object, what the file says now is something else.
+    const at = frozen.has(objectKey(kind, namespace, name))
+      ? undefined
       : index.positionOf(finding.of, finding.issue.path);
     if (at) report.issue(finding.issue, finding.of, at);
   }
-  return {
-    mesh,
-    diagnostics: report.sorted(),
-    index,
-    lastGood: { objects: settled.lastGood },
-    memory: { settings, files: parsed, readings },
-  };
+  return report.sorted();
 };
-
-const templateHint = (file: ManifestFile): string =>
-  file.text.includes('{{') ? 'this looks like a template; render it first' : '';
 
 const NO_OBJECT: ObjectRef = { kind: '', namespace: '', name: '' };
 
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
-const sameSettings = (a: MeshSettings, b: MeshSettings): boolean =>
-  a.trustDomain === b.trustDomain && a.rootNamespace === b.rootNamespace && a.domainSuffix === b.domainSuffix;
-
-const parseFiles = (
-  files: readonly ManifestText[],
-  before: LoadMemory | undefined,
-): ReadonlyMap<string, ManifestFile> => {
-  const parsed = new Map<string, ManifestFile>();
-  for (const { path, text } of [...files].sort((a, b) => compare(a.path, b.path))) {
-    const known = before?.files.get(path);
-    parsed.set(path, known?.text === text ? known : new ManifestFile(path, text));
-  }
-  return parsed;
+const sayRepeated = (first: ManifestObject, other: ManifestObject, report: Report, index: SourceIndex): void => {
+  const { file, line, column } = index.positionIn(first.source, []);
+  report.add(
+    'duplicateObject',
+    'error',
+    index.positionIn(other.source, []),
+    other,
+    `defined already at ${file}:${line}:${column}; this one is ignored`,
+    'remove one of them',
+  );
 };
 
-/** Of several objects of one name the first in path order counts. */
-const chooseObjects = (contents: readonly FileContents[], report: Report): ReadonlyMap<string, ManifestObject> => {
-  const chosen = new Map<string, ManifestObject>();
-  for (const object of contents.flatMap((c) => c.objects)) {
-    const first = object.name === '' ? undefined : chosen.get(object.key);
-    if (!first) {
-      chosen.set(object.name === '' ? `${object.key}#${chosen.size}` : object.key, object);
-      continue;
-    }
-    const { file, line, column } = positionIn(first.source, []);
-    report.add(
-      'duplicateObject',
-      'error',
-      positionIn(object.source, []),
-      object,
-      `defined already at ${file}:${line}:${column}; this one is ignored`,
-      'remove one of them',
-    );
-  }
-  return chosen;
-};
-
-const readAll = (
-  objects: ReadonlyMap<string, ManifestObject>,
-  domainSuffix: string,
-  before: ReadonlyMap<string, KnownReading> | undefined,
-  lastGood: LastGood | undefined,
-): ReadonlyMap<string, KnownReading> => {
-  const readings = new Map<string, KnownReading>();
-  for (const [key, object] of objects) {
-    const known = [before?.get(key), lastGood?.objects.get(key)].find((k) => k && sameManifest(k.object, object));
-    // The new object, as the old one would keep the text of its file alive.
-    readings.set(key, { object, reading: known?.reading ?? readObject(object, domainSuffix) });
-  }
-  return readings;
-};
-
-const sameManifest = (a: Identified, b: Identified): boolean =>
-  a.manifest === b.manifest || JSON.stringify(a.manifest) === JSON.stringify(b.manifest);
-
+/** The same objects where they say the same, and the same list where all do. */
 const keepIdentity = (
   denied: readonly DeniedSelection[],
   before: readonly DeniedSelection[],
 ): readonly DeniedSelection[] => {
   const known = new Map(before.map((d) => [JSON.stringify(d), d]));
-  return denied.map((d) => known.get(JSON.stringify(d)) ?? d);
+  const kept = denied.map((d) => known.get(JSON.stringify(d)) ?? d);
+  return kept.length === before.length && kept.every((d, i) => d === before[i]) ? before : kept;
 };

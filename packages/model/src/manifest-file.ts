@@ -22,10 +22,15 @@ export class ManifestFile {
   #places: ReadonlyMap<ManifestDocument, number> | undefined;
   #lines: readonly number[] | undefined;
 
-  constructor(path: string, text: string, before?: ManifestFile) {
+  /** A file of one object that was never text. */
+  static ofObject(path: string, value: unknown): ManifestFile {
+    return new ManifestFile(path, '', undefined, new ManifestDocument(value, undefined));
+  }
+
+  constructor(path: string, text: string, before?: ManifestFile, only?: ManifestDocument) {
     this.path = path;
     this.text = text;
-    const json = path.endsWith('.json') ? parseJson(text) : undefined;
+    const json = only ?? (path.endsWith('.json') ? parseJson(text) : undefined);
     const starts = json ? undefined : sectionStarts(text);
     const separate = starts && parseSections(text, starts, before);
     this.#starts = separate && starts;

@@ -1,6 +1,6 @@
 import type { ObjectRef } from '@weft/base/diagnostic';
 import type { ManifestDocument } from './manifest-document.ts';
-import type { FieldPath, ManifestFile } from './manifest-file.ts';
+import type { FieldPath } from './manifest-file.ts';
 
 /** An object that says what it is; not yet validated. */
 export interface Identified extends ObjectRef {
@@ -17,7 +17,8 @@ export interface ManifestObject extends Identified {
 }
 
 export interface ObjectSource {
-  readonly file: ManifestFile;
+  /** Its path. */
+  readonly file: string;
   readonly document: ManifestDocument;
   /** Empty, or `['items', n]` in a List. */
   readonly path: FieldPath;

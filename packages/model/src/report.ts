@@ -3,7 +3,12 @@ import type { Issue } from './issue.ts';
 
 /** Collects diagnostics, and gives them in the order of files, lines and columns. */
 export class Report {
-  readonly #diagnostics: Diagnostic[] = [];
+  readonly #diagnostics: Diagnostic[];
+
+  /** `before`: what has been said already. */
+  constructor(before?: Report) {
+    this.#diagnostics = before ? [...before.#diagnostics] : [];
+  }
 
   add(
     error: Issue['error'],

@@ -1,33 +1,39 @@
 import type { ObjectRef, SourcePosition } from '@weft/base/diagnostic';
 import { deniedSelection } from './denied-selection.ts';
-import type { LastGood, LastGoodObject } from './last-good.ts';
+import type { LastGoodObject } from './last-good.ts';
 import type { ManifestFile } from './manifest-file.ts';
 import type { ManifestObject } from './manifest-object.ts';
 import type { DeniedSelection } from './mesh.ts';
-import type { MeshPart, Reading } from './mesh-part.ts';
+import type { Reading } from './mesh-part.ts';
 import { nearest } from './nearest.ts';
 import type { FileContents } from './read-file.ts';
 import type { Report } from './report.ts';
 import { securityInText } from './security-in-text.ts';
-import { positionIn } from './source-index.ts';
+import type { SourceIndex } from './source-index.ts';
+
+/** What has to be decided anew: what changed, and what is not well. */
+export interface Unsettled {
+  /** Objects that changed and those that are invalid, by key, as they were read. */
+  readonly objects: ReadonlyMap<string, { readonly object: ManifestObject; readonly reading: Reading }>;
+  /** Last good versions of objects that no file has now. */
+  readonly gone: readonly LastGoodObject[];
+  /** Files with something that cannot be read. */
+  readonly doubtful: Iterable<FileContents>;
+  readonly lastGood: ReadonlyMap<string, LastGoodObject>;
+}
 
 export interface Settled {
-  readonly parts: readonly MeshPart[];
+  /** What changes in the last good versions, which are what is in force. */
+  readonly lastGood: ReadonlyMap<string, LastGoodObject | undefined>;
   readonly denied: readonly DeniedSelection[];
-  readonly lastGood: ReadonlyMap<string, LastGoodObject>;
   /** Keys of objects whose last good version is in force. */
   readonly frozen: ReadonlySet<string>;
 }
 
 /** Decides for each object what is in force: its new version, its last good one, nothing, or denial. */
-export const settle = (
-  contents: readonly FileContents[],
-  objects: ReadonlyMap<string, ManifestObject>,
-  readings: ReadonlyMap<string, { readonly reading: Reading }>,
-  before: LastGood | undefined,
-  report: Report,
-): Settled => {
-  const lastGood = new Map<string, LastGoodObject>();
+export const settle = (unsettled: Unsettled, index: SourceIndex, report: Report): Settled => {
+  const { lastGood: before } = unsettled;
+  const lastGood = new Map<string, LastGoodObject | undefined>();
   const frozen = new Set<string>();
   const denied: DeniedSelection[] = [];
   const freeze = (good: LastGoodObject, at: SourcePosition): void => {
@@ -41,28 +47,28 @@ export const settle = (
     report.add('failedClosed', 'error', at, ref, `${describeSelection(selection)} denied until this object is valid`);
   };
   const gone = new Map<string, LastGoodObject[]>();
-  for (const [key, good] of before?.objects ?? [])
-    if (!objects.has(key)) {
-      const list = gone.get(good.file);
-      if (list) list.push(good);
-      else gone.set(good.file, [good]);
-    }
+  for (const good of unsettled.gone) {
+    lastGood.set(good.object.key, undefined);
+    const list = gone.get(good.file);
+    if (list) list.push(good);
+    else gone.set(good.file, [good]);
+  }
 
-  for (const [key, { reading }] of readings) {
-    const object = objects.get(key) as ManifestObject;
-    const at = (): SourcePosition => positionIn(object.source, []);
+  for (const [key, { object, reading }] of unsettled.objects) {
+    const { source } = object;
     if (reading.part) {
       // What brings nothing into the mesh need not be remembered: a Secret must not reach the state directory.
-      if (Object.keys(reading.part).length > 0)
-        lastGood.set(key, { object, reading, part: reading.part, file: object.source.file.path });
+      const brings = Object.keys(reading.part).length > 0;
+      lastGood.set(key, brings ? { object, reading, part: reading.part, file: source.file } : undefined);
       continue;
     }
-    const good = before?.objects.get(key) ?? misspeltFrom(object, gone.get(object.source.file.path) ?? []);
-    if (good) freeze(good, at());
-    else deny(deniedSelection(object.manifest, object, selectorIsClear(reading)), object, at());
+    const good = before.get(key) ?? misspeltFrom(object, gone.get(source.file) ?? []);
+    const at = index.positionIn(source, []);
+    if (good) freeze(good, at);
+    else deny(deniedSelection(object.manifest, object, selectorIsClear(reading)), object, at);
   }
-  settleDoubtful(contents, gone, lastGood, freeze, deny);
-  return { parts: [...lastGood.values()].map((g) => g.part), denied, lastGood, frozen };
+  settleDoubtful(unsettled, gone, index, (key) => lastGood.get(key) !== undefined, freeze, deny);
+  return { lastGood, denied, frozen };
 };
 
 /** An unknown kind is probably the object of nearly that kind, and of the same name, which its file lacks now. */
@@ -74,22 +80,21 @@ const probablySame = (a: ObjectRef, b: ObjectRef): boolean =>
 
 /** A document that cannot be told to be an object may be any of those that its file had. */
 const settleDoubtful = (
-  contents: readonly FileContents[],
+  { doubtful }: Unsettled,
   gone: ReadonlyMap<string, readonly LastGoodObject[]>,
-  lastGood: ReadonlyMap<string, LastGoodObject>,
+  index: SourceIndex,
+  isFrozen: (key: string) => boolean,
   freeze: (good: LastGoodObject, at: SourcePosition) => void,
   deny: (selection: DeniedSelection | undefined, ref: ObjectRef, at: SourcePosition) => void,
 ): void => {
-  for (const { unreadable, file } of contents) {
-    if (unreadable.length === 0 && file.errors.length === 0) continue;
-    const missing = (gone.get(file.path) ?? []).filter(({ object }) => !lastGood.has(object.key));
+  for (const { unreadable, file } of doubtful) {
+    const missing = (gone.get(file.path) ?? []).filter(({ object }) => !isFrozen(object.key));
     for (const good of missing) freeze(good, firstError(file));
     const accountedFor: ObjectRef[] = missing.map((good) => good.object);
     for (const { value, ref, source } of unreadable) {
       if (accountedFor.some((o) => probablySame(o, ref))) continue;
-      const intact = source.document.intact;
-      const selection = deniedSelection(value, ref, intact);
-      deny(selection, ref, positionIn(source, []));
+      const selection = deniedSelection(value, ref, source.document.intact);
+      deny(selection, ref, index.positionIn(source, []));
       if (selection) accountedFor.push(ref);
     }
     if (file.errors.length === 0) continue;
