@@ -19,11 +19,11 @@ import { CONTROL_PLANE_ACCOUNT, CONTROL_PLANE_DNS_NAMES, createXdsServer } from 
 import { FileSource } from './source/files.ts';
 import type { ManifestSet } from './source/read-manifests.ts';
 import { DiagnosticsReport } from './status/diagnostics-report.ts';
-import { objectStatus } from './status/object-status.ts';
+import { objectDetail, objectStatus } from './status/object-status.ts';
 import { PushMetrics } from './status/push-metrics.ts';
 import { createStatusServer, jsonPage, type StatusPage } from './status/status-server.ts';
-import { syncStatus } from './status/sync-status.ts';
-import { MeshStore } from './store/mesh-store.ts';
+import { type StatusSources, syncStatus } from './status/sync-status.ts';
+import { MeshStore, type StoreState } from './store/mesh-store.ts';
 import { openStateDir } from './store/state-dir.ts';
 
 export interface ControlPlaneOptions {
@@ -151,11 +151,17 @@ export const startControlPlane = async (options: ControlPlaneOptions): Promise<C
     scope.add(() => xds.close());
     scope.add(() => sessions.server.close());
 
+    const sources = (): StatusSources => ({
+      mesh: store.mesh,
+      sessions: sessions.all,
+      states: (id) => sessions.server.states(id),
+      now: clock.monotonic(),
+    });
     const pages = new Map<string, StatusPage>([
       ['/ready', { contentType: 'text/plain', body: () => 'ready\n' }],
       ['/metrics', { contentType: 'text/plain; version=0.0.4; charset=utf-8', body: () => metrics.registry.expose() }],
-      ['/debug/syncz', jsonPage(() => syncStatus(store.mesh, sessions.all))],
-      ['/debug/status', jsonPage(() => (store.state ? objectStatus(store.state) : []))],
+      ['/debug/syncz', jsonPage(() => syncStatus(sources()))],
+      ['/debug/status', jsonPage((query) => statusOf(store.state, query, sources()))],
     ]);
     const status = createStatusServer(pages);
     const statusPort = await listen(status, address, options.statusPort, 'status');
@@ -171,6 +177,14 @@ export const startControlPlane = async (options: ControlPlaneOptions): Promise<C
     await scope.close();
     throw error;
   }
+};
+
+/** All objects, or by `?kind=&namespace=&name=` one, with the proxies that it concerns; undefined if there is none. */
+const statusOf = (state: StoreState | null, query: URLSearchParams, sources: StatusSources): unknown => {
+  const kind = query.get('kind');
+  if (kind === null) return state ? objectStatus(state, sources) : [];
+  const ref = { kind, namespace: query.get('namespace') ?? '', name: query.get('name') ?? '' };
+  return state ? objectDetail(state, ref, sources) : undefined;
 };
 
 /** Answers how to stop. */

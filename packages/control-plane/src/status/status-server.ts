@@ -3,14 +3,16 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 /** A page of the status port: its content type and text, made when asked for. */
 export interface StatusPage {
   readonly contentType: string;
-  readonly body: () => string;
-  /** Default 200. */
-  readonly status?: () => number;
+  /** Undefined: there is nothing of what the query asks for (404). */
+  readonly body: (query: URLSearchParams) => string | undefined;
 }
 
-export const jsonPage = (value: () => unknown): StatusPage => ({
+export const jsonPage = (value: (query: URLSearchParams) => unknown): StatusPage => ({
   contentType: 'application/json',
-  body: () => `${JSON.stringify(value(), null, 2)}\n`,
+  body: (query) => {
+    const found = value(query);
+    return found === undefined ? undefined : `${JSON.stringify(found, null, 2)}\n`;
+  },
 });
 
 /** By path. Read-only, loopback only, and only for those who ask for it by a loopback name: a web page cannot. */
@@ -34,7 +36,9 @@ const answer = (pages: ReadonlyMap<string, StatusPage>, request: IncomingMessage
   if (!LOOPBACK_HOST.test(request.headers.host ?? ''))
     return send(403, 'text/plain', 'ask for this by a loopback address\n');
   if (request.method !== 'GET' && request.method !== 'HEAD') return send(405, 'text/plain', 'GET or HEAD\n');
-  const page = pages.get((request.url ?? '').split('?')[0] ?? '');
+  const [path = '', query = ''] = (request.url ?? '').split('?', 2);
+  const page = pages.get(path);
   if (!page) return send(404, 'text/plain', `${[...pages.keys()].join('\n')}\n`);
-  return send(page.status?.() ?? 200, page.contentType, page.body());
+  const body = page.body(new URLSearchParams(query));
+  return body === undefined ? send(404, 'text/plain', 'not found\n') : send(200, page.contentType, body);
 };

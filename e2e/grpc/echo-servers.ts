@@ -1,0 +1,33 @@
+import { Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js';
+
+/** A service without a .proto: bytes are UTF-8 text. */
+export const echo = {
+  say: {
+    path: '/echo.Echo/Say',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: (text: string) => Buffer.from(text),
+    requestDeserialize: (bytes: Buffer) => bytes.toString(),
+    responseSerialize: (text: string) => Buffer.from(text),
+    responseDeserialize: (bytes: Buffer) => bytes.toString(),
+  },
+} as const;
+
+/** A server that answers its own name. Port 0: any free one. */
+export const startEcho = async (
+  name: string,
+  address: string,
+  port: number,
+): Promise<{ server: Server; port: number }> => {
+  const server = new Server();
+  const implementation: UntypedServiceImplementation = {
+    say: (_call: unknown, answer: (error: null, text: string) => void) => answer(null, name),
+  };
+  server.addService(echo, implementation);
+  const bound = await new Promise<number>((resolve, reject) =>
+    server.bindAsync(`${address}:${port}`, ServerCredentials.createInsecure(), (error, value) =>
+      error ? reject(error) : resolve(value),
+    ),
+  );
+  return { server, port: bound };
+};
