@@ -27,8 +27,9 @@ export class CookieCrumbs {
   }
 
   add(value: string): void {
-    this.#joined = this.#any ? `${this.#joined}; ${value}` : value;
     this.#any = true;
+    // An empty crumb would leave white space at the value's end.
+    if (value !== '') this.#joined = this.#joined === '' ? value : `${this.#joined}; ${value}`;
   }
 
   addTo(headers: string[]): void {
