@@ -30,7 +30,7 @@ import type {
 } from '@weft/traffic/runtime-config';
 import type { ProxyContext } from './context.ts';
 import { type Detected, Detection, plaintext } from './downstream/detect.ts';
-import { DownstreamConnection, type DownstreamSecurity, type ServiceSlot } from './downstream/http-connection.ts';
+import { type DownstreamSecurity, HttpConnection, type ServiceSlot } from './downstream/http-connection.ts';
 import { addRequestHeaders, forwardClientCert, sieveRequestHeaders } from './headers/request-headers.ts';
 import type { Exchange } from './router/exchange.ts';
 import type { HttpService } from './router/http-service.ts';
@@ -103,7 +103,7 @@ class Listener implements RunningListener {
   readonly #upstreams: Upstreams;
   readonly #server: Server;
   #chains = new Map<FilterChainConfig, Chain>();
-  readonly #connections = new Set<DownstreamConnection | TcpConnection>();
+  readonly #connections = new Set<HttpConnection | TcpConnection>();
   readonly #sockets = new Set<Socket>();
   #stats: ListenerStats;
   #closing = false;
@@ -171,7 +171,7 @@ class Listener implements RunningListener {
     }
     for (const gone of old.values()) gone.http = null;
     for (const connection of this.#connections) {
-      if (connection instanceof DownstreamConnection && !connection.keepAlive && !this.draining) connection.drain();
+      if (connection instanceof HttpConnection && !connection.keepAlive && !this.draining) connection.drain();
     }
   }
 
@@ -183,7 +183,7 @@ class Listener implements RunningListener {
     this.#closing = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const connection of this.#connections) {
-      if (connection instanceof DownstreamConnection) connection.drain();
+      if (connection instanceof HttpConnection) connection.drain();
     }
     const cut = (): void => {
       for (const socket of this.#sockets) socket.destroy();
@@ -277,14 +277,14 @@ class Listener implements RunningListener {
     // ─── HTTP, or bytes ───
     const { service } = chain;
     if (service !== null && greeting === null) {
-      this.#connections.add(new DownstreamConnection(socket, view, security, chain, service, this.#ended));
+      this.#connections.add(new HttpConnection(socket, view, security, chain, service, this.#ended));
       socket.resume();
     } else if (chain.tcp !== null) {
       this.#connections.add(new TcpConnection(chain.tcp, socket, view, greeting, this.#ended));
     } else socket.destroy();
   }
 
-  readonly #ended = (connection: DownstreamConnection | TcpConnection): void => {
+  readonly #ended = (connection: HttpConnection | TcpConnection): void => {
     this.#connections.delete(connection);
   };
 }

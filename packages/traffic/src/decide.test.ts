@@ -6,6 +6,7 @@ import type { RouteConfiguration } from '@weft/xds-api/gen/envoy/config/route/v3
 import { compileCluster, compileRbac, compileRouteTable, isCompileError } from './compile.ts';
 import { type Decision, decide } from './decide.ts';
 import { noHeaderOperations } from './header-operations.ts';
+import { defaultHttp2Settings } from './http2-settings.ts';
 import type { HttpConnectionManagerConfig, RuntimeConfig } from './runtime-config.ts';
 
 const ok = <T extends object>(result: T): Exclude<T, { resource: string }> => {
@@ -81,6 +82,8 @@ const manager: HttpConnectionManagerConfig = {
   mergeSlashes: false,
   maxRequestHeadersBytes: 61_440,
   maxRequestHeaders: 100,
+  codec: 'auto',
+  http2: defaultHttp2Settings,
   streamIdleTimeoutMs: 0,
   connectionIdleTimeoutMs: 0,
   maxConnectionDurationMs: 0,

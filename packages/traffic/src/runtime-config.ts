@@ -90,6 +90,9 @@ export interface HttpConnectionManagerConfig {
   /** Whole request head: bytes, default 60 KiB as in Envoy. */
   readonly maxRequestHeadersBytes: number;
   readonly maxRequestHeaders: number;
+  /** What clients speak; `auto`: what ALPN or their first bytes say. */
+  readonly codec: 'auto' | 'http1' | 'http2';
+  readonly http2: Http2Settings;
   /** 0 disables. Envoy's defaults: stream idle 5 min, connection idle 1 h, request 0; headers 30 s, where Envoy has 0. */
   readonly streamIdleTimeoutMs: number;
   readonly connectionIdleTimeoutMs: number;

@@ -1,17 +1,13 @@
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { ConnectionView } from '@weft/traffic/request';
-import type { MessageSink } from '@weft/wire/http1/message-reader';
-import type { RequestHead } from '@weft/wire/http1/request-head';
-import { RequestReader } from '@weft/wire/http1/request-reader';
-import type { WireError } from '@weft/wire/http1/wire-error';
-import { writeResponseHead } from '@weft/wire/http1/write-head';
-import { DownstreamPeer, type DownstreamPort } from '../router/downstream-port.ts';
-import { Exchange } from '../router/exchange.ts';
+import { DownstreamPeer } from '../router/downstream-port.ts';
 import type { HttpService } from '../router/http-service.ts';
-import { MessageWriter } from '../router/message-writer.ts';
-import { type LocalReply, localReplies, protocolError } from '../router/outcome.ts';
 import { readIntoSharedBuffer } from '../shared-read-buffer.ts';
 import { type TimerTarget, WheelTimer } from '../timer-wheel.ts';
+import { Http1Connection } from './http1-connection.ts';
+import { Http2Connection } from './http2-connection.ts';
+import { looksLikeHttp2 } from './http2-preface.ts';
 
 /** Where a connection finds the configuration its next request starts with. */
 export interface ServiceSlot {
@@ -27,27 +23,38 @@ export interface DownstreamSecurity {
   readonly clientCert: string;
 }
 
+/** One HTTP version on a client's connection. After `onClosed` nothing is called any more. */
+export interface HttpCodec {
+  /** Requests under way. */
+  readonly active: number;
+  /** Valid during the call only. */
+  onBytes(buffer: Buffer, start: number, end: number): void;
+  /** The socket takes bytes again. */
+  onDrain(): void;
+  /** The client sends no more. */
+  onEof(): void;
+  /** No new requests: closes now, or after those under way. */
+  drain(): void;
+  onClosed(): void;
+}
+
 /** After the last response the client may still be sending: so long we read on, or a reset could destroy the response. */
 const LINGER_MS = 1000;
 
-/** A client's HTTP/1 connection: requests one after the other, each by the configuration that is there when it begins. */
-export class DownstreamConnection implements MessageSink<RequestHead>, DownstreamPort, TimerTarget {
+/** A client's connection: what all HTTP versions have in common. Which one it speaks, ALPN says, else its first bytes. */
+export class HttpConnection implements TimerTarget {
   readonly socket: Socket;
   readonly peer: DownstreamPeer;
-  readonly #writer: MessageWriter;
-  readonly #slot: ServiceSlot;
-  readonly #onClosed: (connection: DownstreamConnection) => void;
-  readonly #reader: RequestReader;
-  readonly #exchange: Exchange;
-  readonly #service: HttpService;
+  /** That of its beginning; requests have the one of their own. */
+  readonly service: HttpService;
+  readonly slot: ServiceSlot;
+  readonly #onClosed: (connection: HttpConnection) => void;
   readonly #timer = new WheelTimer(this, 'connection');
-  #paused = false;
+  #codec: HttpCodec | null = null;
+  /** Of a beginning that could be that of either version. */
+  #held: Buffer | null = null;
   #closing = false;
   #draining = false;
-  #headTimed = false;
-  /** Of the request at hand: HTTP/1.`minor`, and whether the connection takes another one after it. */
-  #minor = 1;
-  #another = true;
   readonly #startMs: number;
   /** Until the connection has lasted as long as it may; null where it may for ever. */
   #lifeTimer: WheelTimer | null = null;
@@ -58,258 +65,132 @@ export class DownstreamConnection implements MessageSink<RequestHead>, Downstrea
     security: DownstreamSecurity,
     slot: ServiceSlot,
     service: HttpService,
-    onClosed: (connection: DownstreamConnection) => void,
+    onClosed: (connection: HttpConnection) => void,
   ) {
     this.socket = socket;
     this.peer = new DownstreamPeer(view, security.clientCert, security.tls);
-    this.#writer = new MessageWriter(socket);
-    this.#slot = slot;
-    this.#service = service;
+    this.slot = slot;
+    this.service = service;
     this.#onClosed = onClosed;
-    const { manager } = service;
-    this.#reader = new RequestReader(this, {
-      maxHeadBytes: manager.maxRequestHeadersBytes,
-      maxHeaders: manager.maxRequestHeaders,
-    });
-    this.#exchange = new Exchange(this, service);
-    this.#count(1);
     this.#startMs = service.context.clock.monotonic();
-    const onBytes = (buffer: Buffer, start: number, end: number): void => this.onBytes(buffer, start, end);
+    this.#count(1);
+    const onBytes = (buffer: Buffer, start: number, end: number): void => this.#onBytes(buffer, start, end);
     socket.on('data', (bytes: Buffer) => onBytes(bytes, 0, bytes.length));
     readIntoSharedBuffer(socket, onBytes);
     socket.on('end', () => this.#onEof());
-    socket.on('drain', () => this.#exchange.onDownstreamDrain());
+    socket.on('drain', () => this.#codec?.onDrain());
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#closed());
-    this.#waitForRequest();
-    if (manager.maxConnectionDurationMs > 0) {
+    const { codec, connectionIdleTimeoutMs, maxConnectionDurationMs } = service.manager;
+    const alpn = security.tls ? (socket as TLSSocket).alpnProtocol : null;
+    if (codec === 'http2' || (codec === 'auto' && alpn === 'h2')) this.#codec = new Http2Connection(this);
+    else if (codec === 'http1' || alpn === 'http/1.1') this.#codec = new Http1Connection(this);
+    else if (connectionIdleTimeoutMs > 0) service.upstreams.arm(this.#timer, connectionIdleTimeoutMs);
+    if (maxConnectionDurationMs > 0) {
       this.#lifeTimer = new WheelTimer(this, 'life');
-      service.upstreams.arm(this.#lifeTimer, manager.maxConnectionDurationMs);
+      service.upstreams.arm(this.#lifeTimer, maxConnectionDurationMs);
     }
   }
 
-  /** It takes requests, as far as the listener is concerned. */
+  /** It may take another request. */
   get keepAlive(): boolean {
-    return !this.#draining && !this.#slot.draining && !this.#service.context.overload.shedding && this.#slot.service !== null;
-  }
-
-  onBytes(buffer: Buffer, start: number, end: number): void {
-    if (this.#closing) return;
-    this.#reader.push(buffer, start, end);
-    if (this.#exchange.active) this.#exchange.onRequestFlush();
-    // A pipelined request waits for the answer to the one before: do not gather more of them.
-    if (this.#reader.heldBytes > 0) {
-      if (this.#exchange.active) this.pauseReading();
-      else this.#waitForHead();
-    }
-  }
-
-  /** No new requests: closes now, or after the current one. */
-  drain(): void {
-    this.#draining = true;
-    this.#service.stats.downstream_cx_drain_close++;
-    if (!this.#exchange.active) this.#close();
-  }
-
-  // ─── MessageSink: what the reader finds ───
-
-  onHead(head: RequestHead): void {
-    const service = this.#slot.service;
-    if (service === null) {
-      this.#close();
-      return;
-    }
-    this.#headTimed = false;
-    this.#minor = head.minor;
-    this.#another = head.keepAlive;
-    service.upstreams.wheel.disarm(this.#timer);
-    this.#exchange.begin(head, head.chunked, service);
-  }
-
-  onData(buffer: Buffer, start: number, end: number): void {
-    this.#exchange.onRequestData(buffer, start, end);
-  }
-
-  onEnd(trailers: readonly string[]): void {
-    if (this.#exchange.active) this.#exchange.onRequestEnd(trailers);
-  }
-
-  /** Not HTTP: answered as Envoy does, and closed, as nobody knows where the next request would begin. */
-  onError(error: WireError): void {
-    const { stats } = this.#service;
-    stats.downstream_cx_protocol_error++;
-    if (error.status === 431) stats.downstream_rq_too_large++;
-    if (this.#exchange.active) this.#exchange.onRequestError(protocolError(error));
-    else this.#refuse(protocolError(error));
-  }
-
-  #refuse(reply: LocalReply): void {
-    this.#minor = 1;
-    this.#exchange.refuse(this.#service, reply);
-    this.#close();
-  }
-
-  // ─── DownstreamPort: what the exchange wants ───
-
-  get protocol(): 'HTTP/1.0' | 'HTTP/1.1' {
-    return this.#minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0';
-  }
-
-  get blocked(): boolean {
-    return this.#writer.blocked;
-  }
-
-  informational(status: number, reason: string, headers: readonly string[]): void {
-    if (this.#minor === 0) return;
-    this.#writer.head(writeResponseHead(1, status, reason, headers, false, true, ''), false);
-    this.#writer.flush();
-  }
-
-  respond(status: number, reason: string, headers: readonly string[], openEnded: boolean, upgrade: string): void {
-    if (upgrade === 'connect') {
-      this.#another = true;
-      this.#writer.head('HTTP/1.1 200 OK\r\n\r\n', false);
-      return;
-    }
-    const chunked = openEnded && this.#minor === 1;
-    this.#another = this.#another && this.keepAlive && chunked === openEnded;
-    this.#writer.head(
-      writeResponseHead(this.#minor, status, reason, headers, chunked, this.#another, upgrade),
-      chunked,
+    return (
+      !this.#draining && !this.slot.draining && !this.service.context.overload.shedding && this.slot.service !== null
     );
   }
 
-  data(buffer: Buffer, start: number, end: number): void {
-    this.#writer.data(buffer, start, end);
+  get closing(): boolean {
+    return this.#closing;
   }
 
-  end(trailers: readonly string[]): void {
-    this.#writer.end(trailers);
+  /** No new requests: closes now, or after those under way. */
+  drain(): void {
+    if (this.#draining || this.#closing) return;
+    this.#draining = true;
+    this.service.stats.downstream_cx_drain_close++;
+    if (this.#codec === null) this.close();
+    else this.#codec.drain();
   }
 
-  flush(): void {
-    this.#writer.flush();
-  }
-
-  lastExchange(): void {
-    this.#another = false;
-  }
-
-  discardsRest(): boolean {
-    if (!this.#another) this.#close();
-    return this.#another;
-  }
-
-  pauseReading(): void {
-    if (this.#paused) return;
-    this.#paused = true;
-    this.socket.pause();
-  }
-
-  resumeReading(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
+  /** Everything is said. */
+  close(): void {
+    if (this.#closing) return;
+    this.#closing = true;
     this.socket.resume();
+    this.socket.end();
+    this.#linger();
   }
 
-  exchangeEnded(): void {
-    if (!this.#another || !this.keepAlive) {
-      this.#close();
-      return;
-    }
-    this.#waitForRequest();
-    this.resumeReading();
-    this.#reader.next();
-    if (!this.#exchange.active && this.#reader.heldBytes > 0) this.#waitForHead();
-  }
-
-  destroy(): void {
+  /** As `close`, but the client may send what it likes. */
+  destroySoon(): void {
     this.#closing = true;
     this.socket.destroySoon();
-    this.#arm(LINGER_MS);
+    this.#linger();
   }
 
-  openTunnel(): void {
-    this.#another = false;
-    this.#writer.flush();
-    this.#reader.tunnel();
+  #linger(): void {
+    this.service.upstreams.wheel.disarm(this.#timer);
+    this.service.upstreams.arm(this.#timer, LINGER_MS);
   }
-
-  endWriting(): void {
-    this.socket.end();
-  }
-
-  // ─── time and end ───
 
   onTimer(kind: string): void {
     if (kind === 'life') {
-      this.#service.stats.downstream_cx_max_duration_reached++;
+      this.service.stats.downstream_cx_max_duration_reached++;
       this.drain();
     } else if (this.#closing) this.socket.destroy();
-    else if (!this.#exchange.active) {
-      if (this.#reader.heldBytes > 0) {
-        this.#service.stats.downstream_rq_header_timeout++;
-        this.#refuse(localReplies.headerTimeout);
-      } else {
-        this.#service.stats.downstream_cx_idle_timeout++;
-        this.#close();
-      }
+    else if (this.#held !== null) {
+      this.service.stats.downstream_rq_header_timeout++;
+      this.close();
+    } else {
+      this.service.stats.downstream_cx_idle_timeout++;
+      this.close();
     }
   }
 
-  #waitForRequest(): void {
-    const { connectionIdleTimeoutMs } = this.#service.manager;
-    if (connectionIdleTimeoutMs > 0) this.#arm(connectionIdleTimeoutMs);
-  }
-
-  /** An unfinished head is here. */
-  #waitForHead(): void {
-    const { requestHeadersTimeoutMs } = this.#service.manager;
-    if (requestHeadersTimeoutMs > 0 && !this.#headTimed) {
-      this.#headTimed = true;
-      this.#service.upstreams.wheel.disarm(this.#timer);
-      this.#arm(requestHeadersTimeoutMs);
-    }
-  }
-
-  #arm(delayMs: number): void {
-    this.#service.upstreams.arm(this.#timer, delayMs);
-  }
-
-  #close(): void {
+  #onBytes(buffer: Buffer, start: number, end: number): void {
     if (this.#closing) return;
-    this.#closing = true;
-    this.resumeReading();
-    this.socket.end();
-    this.#service.upstreams.wheel.disarm(this.#timer);
-    this.#arm(LINGER_MS);
+    if (this.#codec !== null) this.#codec.onBytes(buffer, start, end);
+    else this.#firstBytes(buffer, start, end);
+  }
+
+  /** As Envoy's codec type AUTO: HTTP/2 by its preface, everything else is HTTP/1. */
+  #firstBytes(buffer: Buffer, start: number, end: number): void {
+    const held = this.#held;
+    const bytes = held === null ? buffer : Buffer.concat([held, buffer.subarray(start, end)]);
+    const from = held === null ? start : 0;
+    const to = held === null ? end : bytes.length;
+    const http2 = looksLikeHttp2(bytes, from, to);
+    if (http2 === 'more') {
+      this.#held = Buffer.from(bytes.subarray(from, to));
+      const { upstreams, manager } = this.service;
+      upstreams.wheel.disarm(this.#timer);
+      if (manager.requestHeadersTimeoutMs > 0) upstreams.arm(this.#timer, manager.requestHeadersTimeoutMs);
+      return;
+    }
+    this.#held = null;
+    this.service.upstreams.wheel.disarm(this.#timer);
+    this.#codec = http2 === 'yes' ? new Http2Connection(this) : new Http1Connection(this);
+    this.#codec.onBytes(bytes, from, to);
   }
 
   #onEof(): void {
-    if (this.#closing) {
-      this.socket.destroySoon();
-      return;
-    }
-    // As Envoy: who ends the stream has lost interest, half-closed requests are not answered.
-    if (this.#exchange.tunnelOpen) this.#reader.finish();
-    else this.socket.destroySoon();
+    if (this.#closing || this.#codec === null) this.socket.destroySoon();
+    else this.#codec.onEof();
   }
 
   /** One more, or one less. */
   #count(change: 1 | -1): void {
-    const { stats } = this.#service;
+    const { stats } = this.service;
     stats.downstream_cx_active += change;
-    stats.downstream_cx_http1_active += change;
     if (this.peer.tls) stats.downstream_cx_ssl_active += change;
     if (change === -1) return;
     stats.downstream_cx_total++;
-    stats.downstream_cx_http1_total++;
     if (this.peer.tls) stats.downstream_cx_ssl_total++;
   }
 
-  #countEnd(): void {
+  #closed(): void {
     this.#count(-1);
-    const { stats, context } = this.#service;
+    const { stats, context, upstreams } = this.service;
     const { socket } = this;
     stats.downstream_cx_rx_bytes_total += socket.bytesRead;
     stats.downstream_cx_tx_bytes_total += socket.bytesWritten;
@@ -317,18 +198,15 @@ export class DownstreamConnection implements MessageSink<RequestHead>, Downstrea
     stats.downstream_cx_destroy++;
     if (this.#closing) stats.downstream_cx_destroy_local++;
     else stats.downstream_cx_destroy_remote++;
-    if (!this.#exchange.active) return;
-    stats.downstream_cx_destroy_active_rq++;
-    if (this.#closing) stats.downstream_cx_destroy_local_active_rq++;
-    else stats.downstream_cx_destroy_remote_active_rq++;
-  }
-
-  #closed(): void {
-    this.#countEnd();
-    this.#service.upstreams.wheel.disarm(this.#timer);
-    if (this.#lifeTimer !== null) this.#service.upstreams.wheel.disarm(this.#lifeTimer);
-    this.#reader.stop();
-    this.#exchange.onDownstreamClosed();
+    if (this.#codec !== null && this.#codec.active > 0) {
+      stats.downstream_cx_destroy_active_rq++;
+      if (this.#closing) stats.downstream_cx_destroy_local_active_rq++;
+      else stats.downstream_cx_destroy_remote_active_rq++;
+    }
+    upstreams.wheel.disarm(this.#timer);
+    if (this.#lifeTimer !== null) upstreams.wheel.disarm(this.#lifeTimer);
+    this.#closing = true;
+    this.#codec?.onClosed();
     this.#onClosed(this);
   }
 }

@@ -44,5 +44,11 @@ const notZero = (at: number, bytes: number): string => {
   return hex(at, bytes);
 };
 
+/** `sec-websocket-key` of a handshake (RFC 6455 section 4.1). */
+export const websocketKey = (): string => {
+  const at = take(16);
+  return pool.toString('base64', at, at + 16);
+};
+
 /** W3C Trace Context `traceparent` of a new trace. */
 export const traceparent = (sampled: boolean): string => `00-${newTraceId()}-${newSpanId()}-${sampled ? '01' : '00'}`;

@@ -34,7 +34,15 @@ import type {
 import type { DownstreamPeer, DownstreamPort, IncomingRequest } from './downstream-port.ts';
 import type { HttpService } from './http-service.ts';
 import { type Mirror, startMirrors } from './mirror.ts';
-import { encodeGrpcMessage, type LocalReply, localReplies, resetFlags, upstreamReset } from './outcome.ts';
+import {
+  disconnect,
+  type DownstreamEnd,
+  encodeGrpcMessage,
+  type LocalReply,
+  localReplies,
+  resetFlags,
+  upstreamReset,
+} from './outcome.ts';
 import { report, tunnelOpened } from './report.ts';
 import {
   type AttemptFailure,
@@ -390,14 +398,14 @@ export class Exchange
   }
 
   /** The client is gone. */
-  onDownstreamClosed(): void {
+  onDownstreamClosed(end: DownstreamEnd = disconnect): void {
     if (this.#state === 'idle') return;
     const wasResponded = this.#state === 'responded';
     this.#detach();
     if (!wasResponded) {
       if (!this.#tunnelOpen) {
-        this.flags = this.flags === '' ? 'DC' : `DC,${this.flags}`;
-        this.details = 'downstream_remote_disconnect';
+        this.flags = this.flags === '' ? end.flag : `${end.flag},${this.flags}`;
+        this.details = end.details;
       }
       this.#disarm();
       report(this, this.service.context.clock.monotonic());

@@ -70,6 +70,16 @@ export const clusterNotFound = (status: number): LocalReply => reply(status, '',
 export const accessDenied = (policy: string): LocalReply =>
   reply(403, 'RBAC: access denied', '', `rbac_access_denied_matched_policy[${policy || 'none'}]`);
 
+/** How a client left before it had its answer. */
+export interface DownstreamEnd {
+  readonly flag: string;
+  readonly details: string;
+}
+
+export const disconnect: DownstreamEnd = { flag: 'DC', details: 'downstream_remote_disconnect' };
+export const remoteReset: DownstreamEnd = { flag: 'DR', details: 'http2.remote_reset' };
+export const downstreamViolation: DownstreamEnd = { flag: 'DPE', details: 'http2.violation.of.messaging.rule' };
+
 /** Response flags of a request whose stream was lost. */
 export const resetFlags: Record<ResetReason, string> = {
   'connection termination': 'UC',

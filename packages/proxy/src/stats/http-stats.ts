@@ -9,6 +9,7 @@ export class HttpStats {
   downstream_cx_total = 0;
   downstream_cx_ssl_total = 0;
   downstream_cx_http1_total = 0;
+  downstream_cx_http2_total = 0;
   downstream_cx_upgrades_total = 0;
   downstream_cx_destroy = 0;
   downstream_cx_destroy_local = 0;
@@ -20,6 +21,7 @@ export class HttpStats {
   downstream_cx_active = 0;
   downstream_cx_ssl_active = 0;
   downstream_cx_http1_active = 0;
+  downstream_cx_http2_active = 0;
   downstream_cx_upgrades_active = 0;
   downstream_cx_protocol_error = 0;
   downstream_cx_rx_bytes_total = 0;

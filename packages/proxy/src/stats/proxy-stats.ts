@@ -1,4 +1,5 @@
 import { HttpStats, TcpStats } from './http-stats.ts';
+import { Http2Stats } from './http2-stats.ts';
 import { TracerStats } from './tracer-stats.ts';
 import { ListenerManagerStats, ListenerStats } from './listener-stats.ts';
 
@@ -12,6 +13,8 @@ export class ProxyStats {
   readonly #http = new Map<string, HttpStats>();
   readonly #tcp = new Map<string, TcpStats>();
   readonly #tracers = new Map<string, TracerStats>();
+  /** Of the HTTP/2 connections of all listeners. */
+  readonly http2 = new Http2Stats();
   readonly listenerManager = new ListenerManagerStats();
 
   /** `address`: as Envoy writes it in names, `127.0.0.1_15001`. */

@@ -221,6 +221,8 @@ export const manager = (
   mergeSlashes: false,
   maxRequestHeadersBytes: 60 * 1024,
   maxRequestHeaders: 100,
+  codec: 'auto',
+  http2: defaultHttp2Settings,
   streamIdleTimeoutMs: 300_000,
   connectionIdleTimeoutMs: 3_600_000,
   maxConnectionDurationMs: 0,

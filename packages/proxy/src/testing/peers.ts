@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
+import { clientsSpeakHttp2 } from './client-version.ts';
+import { http1OverHttp2 } from './http1-over-http2.ts';
 
 /** An application behind the proxy: records what it gets. */
 export class TestApp {
@@ -81,7 +83,7 @@ export class TestPeer {
   }
 }
 
-/** A client that speaks bytes and keeps what it hears. */
+/** A client that speaks bytes and keeps what it hears; over HTTP/2 where the test's clients do, see client-version.ts. */
 export class TestClient {
   readonly socket: Socket;
   received = '';
@@ -89,7 +91,8 @@ export class TestClient {
   #changed: (() => void)[] = [];
 
   constructor(port: number, socket?: Socket) {
-    this.socket = socket ?? connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    if (clientsSpeakHttp2()) this.socket = http1OverHttp2(port, socket);
+    else this.socket = socket ?? connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     this.socket.on('data', (bytes: Buffer) => {
       this.received += bytes.toString('latin1');
       this.#wake();

@@ -6,6 +6,7 @@ import type { HttpConnectionManagerConfig } from '../runtime-config.ts';
 import { compileAccessLogs } from './access-log.ts';
 import { fail } from './failure.ts';
 import { at, durationMs, oneOf, onlyKnown, required } from './fields.ts';
+import { compileHttp2Settings } from './http2-settings.ts';
 import { compileHttpFilters } from './http-filters.ts';
 import { routeTable } from './route-table.ts';
 import { compileTracing } from './tracing.ts';
@@ -43,6 +44,8 @@ export const compileHttpConnectionManager = (
     mergeSlashes: json.mergeSlashes ?? false,
     maxRequestHeadersBytes: (json.maxRequestHeadersKb ?? DEFAULT_MAX_HEADERS_KIB) * KIB,
     maxRequestHeaders: common.maxHeadersCount ?? DEFAULT_MAX_HEADERS,
+    codec: codecs[oneOf(json.codecType, 'AUTO', ['AUTO', 'HTTP1', 'HTTP2'], at(path, 'codecType'))],
+    http2: compileHttp2Settings(json.http2ProtocolOptions, at(path, 'http2ProtocolOptions')),
     streamIdleTimeoutMs: durationMs(json.streamIdleTimeout, DEFAULT_STREAM_IDLE_MS, at(path, 'streamIdleTimeout')),
     connectionIdleTimeoutMs: durationMs(common.idleTimeout, DEFAULT_CONNECTION_IDLE_MS, at(commonPath, 'idleTimeout')),
     maxConnectionDurationMs: durationMs(common.maxConnectionDuration, 0, at(commonPath, 'maxConnectionDuration')),
@@ -59,6 +62,8 @@ export const compileHttpConnectionManager = (
     tracing: json.tracing ? compileTracing(json.tracing, at(path, 'tracing')) : null,
   };
 };
+
+const codecs = { AUTO: 'auto', HTTP1: 'http1', HTTP2: 'http2' } as const;
 
 const forwardModes = {
   SANITIZE: 'sanitize',
@@ -100,6 +105,7 @@ const checkFields = (json: HttpConnectionManager, path: string): void => {
       'rds',
       'routeConfig',
       'httpFilters',
+      'http2ProtocolOptions',
       'commonHttpProtocolOptions',
       'serverName',
       'serverHeaderTransformation',
@@ -118,7 +124,6 @@ const checkFields = (json: HttpConnectionManager, path: string): void => {
     ],
     [
       'httpProtocolOptions',
-      'http2ProtocolOptions',
       'http3ProtocolOptions',
       'addUserAgent',
       'useRemoteAddress',
@@ -146,7 +151,6 @@ const checkFields = (json: HttpConnectionManager, path: string): void => {
       'representIpv4RemoteAddressAsIpv4MappedIpv6',
     ],
   );
-  oneOf(json.codecType, 'AUTO', ['AUTO', 'HTTP1'], at(path, 'codecType'));
   oneOf(
     json.pathWithEscapedSlashesAction,
     'IMPLEMENTATION_SPECIFIC_DEFAULT',
