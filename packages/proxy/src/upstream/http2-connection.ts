@@ -73,9 +73,15 @@ export class Http2Connection implements Speaker, Http2SessionEvents {
     return new Http2UpstreamStream(this);
   }
 
-  /** Of a stream that was taken: it is opened now, or never will be. */
-  settleUnopened(): void {
+  /** Of a stream that was taken: it is opened now. */
+  opening(): void {
     this.#unopened--;
+  }
+
+  /** Of a stream that was taken: it never will be opened. */
+  neverOpened(): void {
+    this.#unopened--;
+    this.connection.group.released(this.connection);
   }
 
   /** Something came for this stream, and it is to be told when that is all for now. */
@@ -85,11 +91,6 @@ export class Http2Connection implements Speaker, Http2SessionEvents {
 
   awaitSettings(stream: Http2UpstreamStream): void {
     this.#awaitingSettings.push(stream);
-  }
-
-  /** A stream is over. */
-  released(): void {
-    this.connection.group.released(this.connection);
   }
 
   // ─── Speaker ───
@@ -154,7 +155,9 @@ export class Http2Connection implements Speaker, Http2SessionEvents {
     this.connection.group.roomFound(this.connection);
   }
 
-  onStreamClosed(): void {}
+  onStreamClosed(): void {
+    this.connection.group.released(this.connection);
+  }
 
   onPing(): void {
     this.#keepalive?.answered();

@@ -85,7 +85,8 @@ export class Http2UpstreamStream implements UpstreamStream, Http2ResponseSink {
     const request = this.#request;
     if (request === null || this.#over) return;
     this.#request = null;
-    this.#settle();
+    this.#unopened = false;
+    this.#owner.opening();
     const { session } = this.#owner;
     const { method, scheme, host, path, headers, extra, upgrade } = request;
     if (upgrade !== '' && !session.peerEnablesConnect) {
@@ -161,7 +162,6 @@ export class Http2UpstreamStream implements UpstreamStream, Http2ResponseSink {
     if (this.#sink !== null && !this.#tunnel) this.#owner.connection.group.pool.cluster.stats.upstream_rq_tx_reset++;
     this.#finish();
     if (stream !== null && !stream.closed) stream.reset(errorCodes.CANCEL);
-    this.#owner.released();
   }
 
   // ─── the response ───
@@ -215,7 +215,6 @@ export class Http2UpstreamStream implements UpstreamStream, Http2ResponseSink {
     this.#finish();
     // Answered before its end: the rest of the request is of no use to anybody.
     if (stream !== null && !stream.localEnded) stream.reset(errorCodes.CANCEL);
-    this.#owner.released();
     sink?.onResponseEnd(trailers);
   }
 
@@ -240,24 +239,19 @@ export class Http2UpstreamStream implements UpstreamStream, Http2ResponseSink {
     this.#owner.touch(this);
   }
 
-  #settle(): void {
-    if (!this.#unopened) return;
-    this.#unopened = false;
-    this.#owner.settleUnopened();
-  }
-
   /** Lets go of all it has. */
   #finish(): void {
     this.#over = true;
     this.#sink = null;
     this.#request = null;
-    this.#settle();
+    if (!this.#unopened) return;
+    this.#unopened = false;
+    this.#owner.neverOpened();
   }
 
   #reset(reason: ResetReason): void {
     const sink = this.#sink;
     this.#finish();
-    this.#owner.released();
     sink?.onReset(reason);
   }
 }
