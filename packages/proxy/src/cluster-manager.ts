@@ -58,6 +58,12 @@ export class LiveClusters implements ClusterManager {
     return this.#live;
   }
 
+  /** Of a cluster that requests have asked for: those of its configuration, or those that were asked for by name. */
+  hostsOf(name: string): readonly Host[] {
+    const cluster = this.#live.get(name);
+    return cluster === undefined ? [] : (cluster.outside?.hosts ?? cluster.hosts);
+  }
+
   onHostRemoved(fn: (cluster: Cluster, host: Host) => void): () => void {
     this.#onRemoved.add(fn);
     return () => this.#onRemoved.delete(fn);

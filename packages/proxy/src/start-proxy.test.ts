@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -147,7 +147,7 @@ const start = async (t: TestContext) => {
   const proxy = await startProxy({ bootstrap, clock: systemClock, random: seededRandom(1), log });
   t.after(() => proxy.close());
   await until('ready', async () => (await ask(health, '/healthz/ready')).status === 200);
-  return { proxy, ads, appPort, front, admin, metrics, said };
+  return { proxy, ads, appPort, front, admin, metrics, said, dir };
 };
 
 test('a proxy comes up by itself, serves, shows what it does and keeps its secrets', async (t) => {
@@ -188,6 +188,8 @@ test('a proxy comes up by itself, serves, shows what it does and keeps its secre
   assert.equal(await page('/ready'), 'LIVE\n');
   assert.match((await ask(admin, '/logging?level=debug', 'POST')).body, /debug/);
   assert.equal((await ask(admin, '/logging?level=loud', 'POST')).status, 400);
+  assert.match((await ask(admin, '/logging?paths=weft:info', 'POST')).body, /info/);
+  assert.equal((await ask(admin, '/logging?paths=http:info', 'POST')).status, 400);
   assert.doesNotMatch(said.join(''), /PRIVATE KEY|secret-token/);
 });
 
@@ -206,6 +208,51 @@ test('a change is live without a new listener; what is refused leaves the last g
   assert.equal((await refused())[0]?.name, 'bad');
   await until('what was good of it', async () => (await ask(front, '/fixed')).status === 203);
   assert.equal((await ask(front, '/x')).status, 200);
+});
+
+test('no page shows the key that is kept on the disk, in whatever form', async (t) => {
+  const { admin, dir } = await start(t);
+  const keyIn = (file: string): string[] =>
+    [...readFileSync(file, 'utf8').matchAll(/BEGIN (?:EC )?PRIVATE KEY-----(.*?)-----END/gs)].map(
+      (m) => m[1] as string,
+    );
+  const files = (): string[] =>
+    readdirSync(dir, { recursive: true, withFileTypes: true }).flatMap((e) =>
+      e.isFile() ? [join(e.parentPath, e.name)] : [],
+    );
+  await until('the key', async () => files().flatMap(keyIn).length > 0);
+  const [pem = ''] = files().flatMap(keyIn);
+  const key = Buffer.from(pem.replaceAll('\\n', ''), 'base64');
+  assert.ok(key.length > 60);
+  // What of it is secret stands behind the algorithm: the scalar, 32 bytes.
+  const parts = [key.subarray(36, 68), key.subarray(20)].flatMap((part) => [
+    part.toString('base64').slice(4, 36),
+    part.toString('hex').slice(0, 40),
+  ]);
+  const index = (await ask(admin, '/')).body;
+  const pages = [...index.matchAll(/href="([^"]+)"/g)].map((m) => m[1] as string);
+  assert.ok(pages.length >= 9, String(pages));
+  for (const path of [...pages, '/config_dump?include_eds', '/config_dump?resource=dynamic_active_secrets', '/help']) {
+    const { status, body } = await ask(admin, path);
+    assert.equal(status, 200, path);
+    for (const part of ['PRIVATE KEY', pem.slice(0, 40), ...parts])
+      assert.ok(!body.includes(part), `${path} has ${part}`);
+    for (const [text] of body.matchAll(/[A-Za-z0-9+/]{60,}={0,2}/g))
+      assert.ok(!Buffer.from(text, 'base64').includes(key.subarray(36, 60)), path);
+  }
+});
+
+test('counters start again, gauges stay', async (t) => {
+  const { front, admin } = await start(t);
+  await ask(front, '/x');
+  const counters = async (): Promise<string> =>
+    (await ask(admin, '/stats?filter=^http.*downstream_rq_total|server.state')).body;
+  assert.match(await counters(), /downstream_rq_total: 1/);
+  assert.deepEqual(await ask(admin, '/reset_counters', 'POST'), { status: 200, body: 'OK\n' });
+  assert.match(await counters(), /downstream_rq_total: 0/);
+  await ask(front, '/x');
+  assert.match(await counters(), /downstream_rq_total: 1/);
+  assert.match((await ask(admin, '/stats?filter=cluster.app.upstream_rq_(200|completed)')).body, /upstream_rq_200: 1/);
 });
 
 /** Whether an answer asks its client to close the connection. */

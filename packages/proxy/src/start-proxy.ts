@@ -28,6 +28,7 @@ import { Readiness } from './readiness.ts';
 import { startListener } from './stack.ts';
 import { StateKeeper } from './state/state-keeper.ts';
 import { collectStats } from './stats/collect-stats.ts';
+import { resetCounters } from './stats/reset-counters.ts';
 import { ProxyStats } from './stats/proxy-stats.ts';
 import { peerGreeting } from './tcp/peer-exchange.ts';
 import { RegistryTelemetry } from './telemetry-impl.ts';
@@ -190,6 +191,12 @@ export const startProxy = async (options: ProxyOptions): Promise<RunningProxy> =
     state,
     startedMs,
     drain,
+    resetCounters: () => {
+      for (const all of [stats.listeners, stats.httpManagers, stats.tcpProxies, stats.tracers])
+        for (const one of all.values()) resetCounters(one);
+      resetCounters(stats);
+      for (const cluster of clusters.live.values()) resetCounters(cluster.stats);
+    },
     quit: () => void close(),
   };
   try {

@@ -32,7 +32,8 @@ test('pages answer to their own method, the list to all who ask', async (t) => {
   assert.equal((await ask(port, 'GET', '/act')).status, 405);
   assert.equal((await ask(port, 'POST', '/show')).status, 405);
   assert.equal((await ask(port, 'GET', '/toString')).status, 404);
-  assert.match((await ask(port, 'GET', '/')).body, /\/act \(POST\): acts/);
+  assert.match((await ask(port, 'GET', '/help')).body, /\/act \(POST\): acts/);
+  assert.match((await ask(port, 'GET', '/')).body, /<a href="\/show">\/show<\/a>.*\/act \(POST\)<\/td><td>acts/s);
 });
 
 test('a browser on a stranger’s page is kept out: other names, other origins', async (t) => {

@@ -66,7 +66,9 @@ const answer = (pages: Readonly<Record<string, Page>>, request: IncomingMessage)
   const { method = '', headers } = request;
   if (headers.origin !== undefined || !isLoopback(hostOf(headers.host ?? ''))) return text('forbidden\n', 403);
   const [path = '/', query] = (request.url ?? '/').split('?', 2);
-  if (path === '/' && method === 'GET') return text(list(pages));
+  if (path === '/' && method === 'GET')
+    return { status: 200, contentType: 'text/html; charset=utf-8', body: index(pages) };
+  if (path === '/help' && method === 'GET') return text(list(pages));
   const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
   if (!page) return text(`invalid path. ${list(pages)}`, 404);
   if (method !== page.method && !(method === 'HEAD' && page.method === 'GET'))
@@ -82,6 +84,15 @@ const list = (pages: Readonly<Record<string, Page>>): string =>
   `admin commands are:\n${Object.entries(pages)
     .map(([path, { method, help }]) => `  ${path}${method === 'POST' ? ' (POST)' : ''}: ${help}\n`)
     .join('')}`;
+
+/** For a person with a browser: what only shows something is a link. */
+const index = (pages: Readonly<Record<string, Page>>): string => {
+  const rows = Object.entries(pages).map(([path, { method, help }]) => {
+    const name = method === 'GET' ? `<a href="${path}">${path}</a>` : `${path} (POST)`;
+    return `<tr><td>${name}</td><td>${help.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</td></tr>\n`;
+  });
+  return `<!doctype html>\n<title>weft proxy</title>\n<table>\n${rows.join('')}</table>\n`;
+};
 
 /** Without the port, and an IPv6 address without its brackets. */
 const hostOf = (header: string): string => header.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');

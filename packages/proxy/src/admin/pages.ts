@@ -28,6 +28,7 @@ export interface AdminView {
   /** Monotonic. */
   readonly startedMs: number;
   readonly drain: Drain;
+  readonly resetCounters: () => void;
   readonly quit: () => void;
 }
 
@@ -35,7 +36,7 @@ export interface AdminView {
 export const adminPages = (view: AdminView): Readonly<Record<string, Page>> => ({
   '/certs': get('certificates in use', () => certsPage(view.credentials(), view.clock.now())),
   '/clusters': get('upstream clusters and their hosts', (query) =>
-    clustersPage(view.subscription.current, view.clusters.live, query),
+    clustersPage(view.subscription.current, view.clusters, query),
   ),
   '/config_dump': get('the configuration as received over xDS', (query) =>
     configDumpPage(view.subscription, view.credentials(), query),
@@ -53,7 +54,9 @@ export const adminPages = (view: AdminView): Readonly<Record<string, Page>> => (
   }),
   '/healthz/ready': readyPage(view.state),
   '/listeners': get('listeners', (query) => listenersPage(view.listeners, query)),
-  '/logging': post('the log level; ?level=debug|info|warning|error sets it', (query) => loggingPage(view.log, query)),
+  '/logging': post('the log level; ?level=debug|info|warning|error sets it, as do ?weft= and ?paths=weft:', (query) =>
+    loggingPage(view.log, query),
+  ),
   '/memory': get('memory of the process', memoryPage),
   '/quitquitquit': post('drain and exit', () => {
     view.quit();
@@ -62,6 +65,10 @@ export const adminPages = (view: AdminView): Readonly<Record<string, Page>> => (
   '/ready': get('LIVE once requests can be served', () =>
     text(`${view.state()}\n`, view.state() === 'LIVE' ? 200 : 503),
   ),
+  '/reset_counters': post('counters of /stats are 0 again', () => {
+    view.resetCounters();
+    return text('OK\n');
+  }),
   '/server_info': get('version, state and node', () => serverInfoPage(view)),
   '/stats': get('metrics as text', (query) => statsPage(view.statistics, query)),
   '/stats/prometheus': metricsPage(view.statistics),
@@ -96,8 +103,11 @@ const drainPage = (drain: Drain, query: URLSearchParams): Answer => {
   return text('OK\n');
 };
 
+/** Envoy's three ways to say it; there is one logger. */
 const loggingPage = (log: LineLog, query: URLSearchParams): Answer => {
-  const level = query.get('level');
+  const path = query.get('paths');
+  if (path !== null && !/^weft:[^,]*$/.test(path)) return text('unknown logger; there is weft alone\n', 400);
+  const level = path?.slice('weft:'.length) ?? query.get('level') ?? query.get('weft');
   if (level === null) return text(`active loggers:\n  weft: ${log.level}\n`);
   if (!logLevels.includes(level as LogLevel)) return text(`unknown level; use one of ${logLevels.join(', ')}\n`, 400);
   log.level = level as LogLevel;

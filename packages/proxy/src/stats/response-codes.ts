@@ -15,6 +15,11 @@ export class ResponseCodes {
     }
   }
 
+  reset(): void {
+    this.#ok = 0;
+    this.#others = null;
+  }
+
   get total(): number {
     let sum = this.#ok;
     for (const count of this.#others?.values() ?? []) sum += count;

@@ -22,6 +22,7 @@ export interface StatScope {
 }
 
 const GAUGE = /_active$|^active_|^healthy$|^total_listeners_/;
+export const isGauge = (name: string): boolean => GAUGE.test(name);
 
 /**
  * Reads statistics from objects whose fields are named as Envoy's: a number is a counter (a gauge, by its name), an
@@ -41,7 +42,7 @@ export class StatList {
   /** `requests`: what responses are called in the scope, `upstream_rq` or `downstream_rq`. */
   addAll(scope: StatScope, stats: object, requests = ''): void {
     for (const [name, value] of Object.entries(stats) as [string, unknown][]) {
-      if (typeof value === 'number') this.#number(GAUGE.test(name) ? 'gauge' : 'counter', scope, name, value);
+      if (typeof value === 'number') this.#number(isGauge(name) ? 'gauge' : 'counter', scope, name, value);
       else if (value instanceof StatHistogram) this.#histogram(scope, name, value);
       else if (value instanceof ResponseCodes) this.#responses(scope, requests, value);
       else if (value !== null) this.addAll(inner(scope, name), value as object);
