@@ -40,9 +40,9 @@ const sdsConfig: ConfigSource = {
   resourceApiVersion: 'V3',
 };
 
-const mutualTls = (peers: readonly StringMatcher[]): CommonTlsContext => ({
+const mutualTls = (peers: readonly StringMatcher[], alpn: readonly string[]): CommonTlsContext => ({
   tlsParams: { tlsMinimumProtocolVersion: 'TLSv1_2', tlsMaximumProtocolVersion: 'TLSv1_3' },
-  alpnProtocols: [MESH_ALPN],
+  alpnProtocols: [...alpn],
   tlsCertificateSdsSecretConfigs: [sds(CERTIFICATE_SECRET)],
   combinedValidationContext: {
     defaultValidationContext: { matchTypedSubjectAltNames: peers.map((matcher) => ({ sanType: 'URI', matcher })) },
@@ -52,17 +52,20 @@ const mutualTls = (peers: readonly StringMatcher[]): CommonTlsContext => ({
 
 const TLS = 'envoy.extensions.transport_sockets.tls.v3';
 
-/** Mutual TLS that takes any workload of the trust domain. */
-export const meshServerTls = (trustDomain: string): TransportSocket =>
+/** Of a port that speaks HTTP, best first. The last is what a sidecar offers that leaves the version to the first bytes. */
+const HTTP_ALPN: readonly string[] = ['h2', 'http/1.1', MESH_ALPN];
+
+/** Mutual TLS that takes any workload of the trust domain; `http`: callers may choose the version. */
+export const meshServerTls = (trustDomain: string, http: boolean): TransportSocket =>
   extension('envoy.transport_sockets.tls', `${TLS}.DownstreamTlsContext`, {
-    commonTlsContext: mutualTls([{ prefix: `spiffe://${trustDomain}/` }]),
+    commonTlsContext: mutualTls([{ prefix: `spiffe://${trustDomain}/` }], http ? HTTP_ALPN : [MESH_ALPN]),
     requireClientCertificate: true,
   } satisfies DownstreamTlsContext);
 
 /** Mutual TLS with a peer that must be one of `peers`. */
 export const meshClientTls = (sni: string, peers: readonly StringMatcher[]): TransportSocket =>
   extension('envoy.transport_sockets.tls', `${TLS}.UpstreamTlsContext`, {
-    commonTlsContext: mutualTls(peers),
+    commonTlsContext: mutualTls(peers, [MESH_ALPN]),
     sni,
   } satisfies UpstreamTlsContext);
 

@@ -12,7 +12,7 @@ const router: HttpFilter = extension('envoy.filters.http.router', 'envoy.extensi
 
 /**
  * What both directions have in common: paths normalised before any match (Istio's BASE), the `server` header left as it
- * is, streams without an idle timeout, the mesh's access logs and tracing.
+ * is, streams without an idle timeout, either version of HTTP, the mesh's access logs and tracing.
  */
 export const httpConnectionManager = (
   mesh: Mesh,
@@ -29,6 +29,8 @@ export const httpConnectionManager = (
       normalizePath: true,
       serverHeaderTransformation: 'PASS_THROUGH',
       streamIdleTimeout: '0s',
+      // WebSocket over HTTP/2 (RFC 8441), where upgradeConfigs allow it.
+      http2ProtocolOptions: { allowConnect: true },
       ...accessLogOf(mesh),
       ...tracingOf(mesh, pod),
     } satisfies HttpConnectionManager,

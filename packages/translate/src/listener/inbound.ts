@@ -93,7 +93,7 @@ const filterChains = (
       transportProtocol: 'tls',
       ...(mode === 'PERMISSIVE' && { applicationProtocols: [...MESH_ALPNS] }),
     },
-    transportSocket: meshServerTls(mesh.trustDomain),
+    transportSocket: meshServerTls(mesh.trustDomain, isHttp(protocol)),
     filters: filters(sieveFromPeers),
   };
   const plain = {
