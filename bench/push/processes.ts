@@ -1,0 +1,147 @@
+// The two ends of `push`, each pinned to a core: a server that is told what changes, and the clients.
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ObjectEvent } from '@weft/model/load';
+import type { Certificates } from './certificates.ts';
+import type { Seen } from './clients.ts';
+import { cpuMs, machineMs, rssMb } from './proc.ts';
+import { type ChangeKind, change, type ClientPod, objects, type Scene } from './scene.ts';
+
+const SERVER_CORE = 0;
+const CLIENT_CORE = 1;
+
+const start = (core: number, file: string, args: string[]): ChildProcess =>
+  fork(join(import.meta.dirname, file), args, {
+    execPath: '/usr/bin/taskset',
+    execArgv: ['-c', String(core), process.execPath, ...(process.env['WEFT_BENCH_NODE']?.split(' ') ?? [])],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+
+const answer = async <T>(child: ChildProcess, order: object): Promise<T> => {
+  const answered = once(child, 'message');
+  child.send(order);
+  return ((await answered) as [T])[0];
+};
+
+/** Something that serves xDS and can be told to change what it serves. */
+export interface Subject {
+  readonly name: string;
+  readonly pid: number;
+  readonly port: number;
+  /** Answers when it began, in machine ms. */
+  change(kind: ChangeKind, n: number): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export const startWeft = async (scene: Scene, certificates: Certificates, dir: string): Promise<Subject> => {
+  const file = join(dir, 'certificates.json');
+  writeFileSync(file, JSON.stringify(certificates));
+  const child = start(SERVER_CORE, 'server.ts', [file]);
+  const [{ port }] = (await once(child, 'message')) as [{ port: number }];
+  const apply = async (events: ObjectEvent[]): Promise<number> =>
+    (await answer<{ startedMs: number }>(child, { kind: 'change', events })).startedMs;
+  await apply(objects(scene));
+  return {
+    name: 'weft',
+    pid: child.pid as number,
+    port,
+    change: (kind, n) => apply(change(kind, n)),
+    async stop() {
+      const exited = once(child, 'exit');
+      child.disconnect();
+      await exited;
+    },
+  };
+};
+
+/** Nothing has come for so long: all is said. */
+const QUIET_MS = 400;
+
+export interface Step {
+  readonly name: string;
+  readonly cpuMs: number;
+  readonly bytes: number;
+  /** From the change, or from connecting, to the last message. */
+  readonly lastClientMs: number;
+  readonly clientsTold: number;
+  readonly rssMb: number;
+}
+
+export class Clients {
+  readonly #child: ChildProcess;
+  readonly #count: number;
+
+  private constructor(child: ChildProcess, count: number) {
+    this.#child = child;
+    this.#count = count;
+  }
+
+  static async start(pods: readonly ClientPod[], certificates: Certificates, dir: string): Promise<Clients> {
+    const file = join(dir, 'clients.json');
+    writeFileSync(file, JSON.stringify({ pods, certificates }));
+    const child = start(CLIENT_CORE, 'clients.ts', [file]);
+    await once(child, 'message');
+    return new Clients(child, pods.length);
+  }
+
+  /** All connect at once; with what they hold already, unless they forget it first. */
+  async connect(subject: Subject, name: string, vhds: boolean, forget: boolean): Promise<{ step: Step; seen: Seen }> {
+    if (forget) this.#child.send({ kind: 'forget' });
+    return this.#measure(subject, name, true, () => {
+      const startedMs = machineMs();
+      this.#child.send({ kind: 'connect', port: subject.port, vhds });
+      return Promise.resolve(startedMs);
+    });
+  }
+
+  async disconnect(): Promise<void> {
+    this.#child.send({ kind: 'disconnect' });
+    await this.#quiet(QUIET_MS);
+    await this.#report();
+  }
+
+  change(subject: Subject, kind: ChangeKind, n: number): Promise<{ step: Step; seen: Seen }> {
+    return this.#measure(subject, kind, false, () => subject.change(kind, n));
+  }
+
+  async stop(): Promise<void> {
+    const exited = once(this.#child, 'exit');
+    this.#child.disconnect();
+    await exited;
+  }
+
+  async #measure(
+    subject: Subject,
+    name: string,
+    all: boolean,
+    act: () => Promise<number>,
+  ): Promise<{ step: Step; seen: Seen }> {
+    const before = cpuMs(subject.pid);
+    const startedMs = await act();
+    await this.#quiet(all ? 2000 : QUIET_MS);
+    const cpu = cpuMs(subject.pid) - before;
+    const seen = await this.#report();
+    if (seen.failures.length > 0) throw new Error(`${name}: ${seen.failures.slice(0, 3).join('; ')}`);
+    if (seen.connected !== this.#count) throw new Error(`${name}: ${seen.connected} of ${this.#count} are connected`);
+    const { bytes, told: clientsTold } = seen;
+    const lastClientMs = seen.lastMs - startedMs;
+    return { step: { name, cpuMs: cpu, bytes, lastClientMs, clientsTold, rssMb: rssMb(subject.pid) }, seen };
+  }
+
+  async #quiet(quietMs: number): Promise<void> {
+    const deadline = machineMs() + 120_000;
+    let [count, since] = [-1, machineMs()];
+    while (machineMs() - since < quietMs) {
+      const { messages } = await answer<{ messages: number }>(this.#child, { kind: 'last' });
+      if (messages !== count) [count, since] = [messages, machineMs()];
+      if (machineMs() > deadline) throw new Error('it is never quiet');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  #report(): Promise<Seen> {
+    return answer<Seen>(this.#child, { kind: 'report' });
+  }
+}
