@@ -18,7 +18,9 @@ import { ProxySessions, type TranslateProxy } from './serving/proxy-sessions.ts'
 import { CONTROL_PLANE_ACCOUNT, CONTROL_PLANE_DNS_NAMES, createXdsServer } from './serving/xds-server.ts';
 import { FileSource } from './source/files.ts';
 import type { ManifestSet } from './source/read-manifests.ts';
+import { AuthorityMetrics } from './status/authority-metrics.ts';
 import { DiagnosticsReport } from './status/diagnostics-report.ts';
+import { meshMetrics } from './status/mesh-metrics.ts';
 import { objectDetail, objectStatus } from './status/object-status.ts';
 import { PushMetrics } from './status/push-metrics.ts';
 import { createStatusServer, jsonPage, type StatusPage } from './status/status-server.ts';
@@ -74,11 +76,13 @@ export const startControlPlane = async (options: ControlPlaneOptions): Promise<C
 
     const store = new MeshStore({ path: state.lastGood, trustDomain, clock, log });
     scope.add(() => store.close());
-    const apply = (manifests: ManifestSet): void => {
-      const changedAt = clock.monotonic();
+    const apply = (manifests: ManifestSet, waitedMs: number): void => {
+      const readAt = clock.monotonic();
       const { load, diagnostics } = store.update(manifests.texts, manifests.diagnostics);
       report.update(diagnostics);
-      sessions.update(load.mesh, changedAt);
+      const loadedAt = clock.monotonic();
+      sessions.update(load.mesh, readAt - waitedMs);
+      metrics.changed({ waitedMs, loadMs: loadedAt - readAt, pushMs: clock.monotonic() - loadedAt });
     };
     const source = new FileSource({
       roots: options.paths,
@@ -96,17 +100,17 @@ export const startControlPlane = async (options: ControlPlaneOptions): Promise<C
       currentMesh: () => store.mesh,
       refresh: () => source.refresh(),
     });
-    metrics.observe({
-      proxies: () => sessions.all.length,
-      services: () => store.mesh?.services.size ?? 0,
-      virtualServices: () => store.mesh?.virtualServices.length ?? 0,
-      pods: () => store.mesh?.pods.size ?? 0,
-    });
+    meshMetrics(
+      metrics.registry,
+      clock,
+      () => store.state,
+      () => sessions.all,
+    );
     const manifests = source.start();
     // Later this freezes what was read before; at start there is nothing to freeze, and empty is not what was meant.
     const [unreadable] = manifests.diagnostics;
     if (unreadable) throw new WeftError('unreadableFile', `${unreadable.file} ${unreadable.message.split(';')[0]}`);
-    apply(manifests);
+    apply(manifests, 0);
 
     const identity = new WorkloadIdentity({
       spiffeId: formatSpiffeId({ trustDomain, ...CONTROL_PLANE_ACCOUNT }),
@@ -142,6 +146,7 @@ export const startControlPlane = async (options: ControlPlaneOptions): Promise<C
             ttlMs: options.certTtlMs,
             clock,
             log,
+            metrics: new AuthorityMetrics(metrics.registry, clock, authority.notAfterMs),
           }),
         ],
       ]),

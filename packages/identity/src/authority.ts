@@ -88,7 +88,8 @@ export class CertificateAuthority {
   readonly #clock: Clock;
   readonly #issuer: Buffer;
   readonly #issuerKeyIdentifier: Buffer;
-  readonly #notAfterMs: number;
+  /** When the root ends, in wall-clock ms. */
+  readonly notAfterMs: number;
 
   /** Throws WeftError `caUnusable` if key and certificate do not fit, or the certificate is no CA or has expired. */
   constructor(root: Root, clock: Clock) {
@@ -114,7 +115,7 @@ export class CertificateAuthority {
     this.certificatePem = toPem('CERTIFICATE', certificate.raw);
     this.#issuer = subjectOf(certificate.raw);
     this.#issuerKeyIdentifier = keyIdentifier(createPublicKey(this.#key).export({ type: 'spki', format: 'der' }));
-    this.#notAfterMs = certificate.validToDate.getTime();
+    this.notAfterMs = certificate.validToDate.getTime();
   }
 
   /** The workload's certificate, PEM. The chain to the root has no other. */
@@ -126,7 +127,7 @@ export class CertificateAuthority {
       subject: sequence(),
       spki: request.spki,
       notBeforeMs: now - BACKDATE_MS,
-      notAfterMs: Math.min(now + request.ttlMs, this.#notAfterMs),
+      notAfterMs: Math.min(now + request.ttlMs, this.notAfterMs),
       extensions: [
         extension(oids.basicConstraints, true, sequence()),
         extension(oids.keyUsage, true, DIGITAL_SIGNATURE),

@@ -8,6 +8,7 @@ import type { TrustBundle } from '@weft/identity/trust-bundle';
 import { decodeMessage, encodeMessage } from '@weft/xds/codec';
 import { type GrpcContext, GrpcError, type GrpcHandler, grpcCodes, unaryHandler } from '@weft/xds/grpc';
 import type { LineLog } from '@weft/telemetry/log';
+import type { AuthorityMetrics } from '../status/authority-metrics.ts';
 import { provenSpiffeId } from './caller.ts';
 
 export interface CertificateServiceOptions {
@@ -19,6 +20,7 @@ export interface CertificateServiceOptions {
   readonly ttlMs: number;
   readonly clock: Clock;
   readonly log: LineLog;
+  readonly metrics: AuthorityMetrics;
 }
 
 /** PEM, and the lifetime wished for, in seconds. */
@@ -33,10 +35,14 @@ interface CertificateRequest {
  */
 export const certificateService = (options: CertificateServiceOptions): GrpcHandler =>
   unaryHandler((bytes, context) => {
+    options.metrics.requested();
     try {
-      return answer(options, bytes, context);
+      const certificate = answer(options, bytes, context);
+      options.metrics.issued();
+      return certificate;
     } catch (error) {
       if (!(error instanceof WeftError)) throw error;
+      options.metrics.refused(error);
       options.log.warning('certificate refused', {
         code: error.kind.code,
         reason: error.message,

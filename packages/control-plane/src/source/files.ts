@@ -15,8 +15,8 @@ export interface FileSourceOptions {
   readonly podsFile: string;
   readonly stateDirectory: string;
   readonly clock: Clock;
-  /** Called after each look that found something else; not for the first. */
-  readonly onChange: (manifests: ManifestSet) => void;
+  /** Called after each look that found something else; not for the first. `waitedMs`: since the first event of it. */
+  readonly onChange: (manifests: ManifestSet, waitedMs: number) => void;
 }
 
 /**
@@ -52,11 +52,13 @@ export class FileSource {
   refresh(): void {
     if (this.#closed) return;
     this.#timer?.cancel();
+    const now = this.#options.clock.monotonic();
+    const waitedMs = now - (this.#since ?? now);
     this.#since = undefined;
     const manifests = this.#look(false);
     const same = this.#last && sameManifests(this.#last, manifests);
     this.#last = manifests;
-    if (!same) this.#options.onChange(manifests);
+    if (!same) this.#options.onChange(manifests, waitedMs);
   }
 
   close(): void {

@@ -38,23 +38,23 @@ export class PushMetrics {
     )
     .with();
 
-  /** Gauges are read when they are asked for. */
-  observe(gauges: {
-    proxies: () => number;
-    services: () => number;
-    virtualServices: () => number;
-    pods: () => number;
-  }): void {
-    const proxies = this.registry.gauge('pilot_xds', 'Connected proxies.').with();
-    const services = this.registry.gauge('pilot_services', 'Services of the mesh.').with();
-    const virtualServices = this.registry.gauge('pilot_virt_services', 'VirtualServices of the mesh.').with();
-    const pods = this.registry.gauge('weft_pods', 'Running pods of the mesh.').with();
-    this.registry.onCollect(() => {
-      proxies.set(gauges.proxies());
-      services.set(gauges.services());
-      virtualServices.set(gauges.virtualServices());
-      pods.set(gauges.pods());
-    });
+  readonly #debounce = this.#seconds('pilot_debounce_time', 'From the first event of a change until it is read.');
+  readonly #load = this.#seconds('pilot_pushcontext_init_seconds', 'To make a mesh of what changed.');
+  readonly #pushTime = this.#seconds('pilot_xds_push_time', 'To translate and encode a change for all proxies.');
+  readonly #updates: Counter = this.registry
+    .counter('pilot_inbound_updates', 'Changes of manifests.', ['type'])
+    .with('config');
+
+  #seconds(name: string, help: string): Histogram {
+    return this.registry.histogram(name, `Seconds: ${help}`, [], CONVERGENCE_BUCKETS).with();
+  }
+
+  /** A change of manifests, and what it took in this process. Milliseconds. */
+  changed(times: { readonly waitedMs: number; readonly loadMs: number; readonly pushMs: number }): void {
+    this.#updates.add(1);
+    this.#debounce.observe(times.waitedMs / 1000);
+    this.#load.observe(times.loadMs / 1000);
+    this.#pushTime.observe(times.pushMs / 1000);
   }
 
   pushed(types: Iterable<string>): void {

@@ -31,13 +31,15 @@ spec:
 const json = async <T>({ statusPort }: Running, path: string): Promise<T> =>
   JSON.parse((await page(statusPort, path)).text) as T;
 
-/** A control plane with a proxy that has asked for clusters and routes, and acknowledged the clusters. */
+/** A control plane with a proxy that has acknowledged clusters and endpoints, and asked for routes. */
 const scene = async (t: TestContext): Promise<{ at: Place; plane: Running; client: Client }> => {
   const at = place(t);
   at.save(at.manifests, weight(10));
   const plane = await start(t, at, { translate: translateParts });
   at.save(join(at.state, 'run/pods.json'), podList('reviews'));
   const client = new Client(session(t, at, plane.xdsPort, await obtain(t, at, plane.xdsPort, 'reviews')), 'reviews-0');
+  const clusters = (await client.acknowledge()).resources?.map((r) => r.name) ?? [];
+  client.send({ typeUrl: typeUrls.clusterLoadAssignment, resourceNamesSubscribe: clusters });
   await client.acknowledge();
   client.send({ typeUrl: typeUrls.routeConfiguration, resourceNamesSubscribe: ['http_proxy'] });
   return { at, plane, client };
@@ -59,7 +61,7 @@ test('an object says which proxies have which version of it, and a proxy how far
   });
   assert.equal((await proxy()).types.rds?.status, 'SYNCED');
   assert.equal((await proxy()).workload, 'default/reviews');
-  assert.equal((await proxy()).types.eds, undefined);
+  assert.equal((await proxy()).types.lds, undefined);
 
   at.save(at.manifests, weight(20));
   const second = await client.next();
@@ -101,4 +103,30 @@ test('an object whose resource a proxy refuses says who refused it and why, and 
     ['VirtualService/default/reviews'],
   );
   assert.equal((await page(plane.statusPort, ROUTE.replace('name=reviews', 'name=nobody'))).status, 404);
+});
+
+test('the metrics have istiod’s names, and what happened', async (t) => {
+  const { at, plane, client } = await scene(t);
+  await client.acknowledge();
+  at.save(at.manifests, weight(20));
+  await client.acknowledge();
+  const metrics = await until(async () => {
+    const { text } = await page(plane.statusPort, '/metrics');
+    return text.includes('weft_proxies_lagging 0') ? text : undefined;
+  });
+  for (const line of [
+    'citadel_server_csr_count 1',
+    'citadel_server_success_cert_issuance_count 1',
+    'pilot_xds 1',
+    'pilot_services 1',
+    'pilot_virt_services 1',
+    'pilot_total_rejected_configs 0',
+    'pilot_xds_rds_reject 0',
+    'pilot_xds_pushes{type="rds"} 2',
+  ])
+    assert.ok(metrics.split('\n').includes(line), `${line} in\n${metrics}`);
+  for (const name of ['pilot_proxy_convergence_time', 'pilot_xds_push_time', 'pilot_debounce_time'])
+    assert.match(metrics, new RegExp(`^${name}_count [1-9]`, 'm'));
+  const left = Number(/^citadel_server_root_cert_expiry_seconds (\S+)$/m.exec(metrics)?.[1]);
+  assert.ok(left > 86_400 && left < 86_400 * 365 * 20, String(left));
 });
