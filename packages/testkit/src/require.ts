@@ -7,7 +7,7 @@ export const repoRoot = join(import.meta.dirname, '../../..');
 /** The folder of seeds and suites beside the checkout; a user's clone has none. */
 export const sharedDir = join(repoRoot, '../shared');
 
-export type Need = 'shared' | 'envoy' | 'python' | 'linux' | 'wrk';
+export type Need = 'shared' | 'envoy' | 'python' | 'linux' | 'wrk' | 'h2spec';
 
 /** Where `npm run envoy` puts the binary, unless WEFT_ENVOY names one. */
 export const envoyBinary = (): string | null => {
@@ -18,6 +18,9 @@ export const envoyBinary = (): string | null => {
   const binary = version && join(cache, version, 'envoy/_bin/envoy');
   return binary && existsSync(binary) ? binary : null;
 };
+
+/** Where `npm run conformance` puts it. */
+export const h2specBinary = join(repoRoot, '.cache/h2spec/h2spec');
 
 const runs = (command: string, ...args: string[]): boolean => {
   try {
@@ -34,6 +37,7 @@ const present: Record<Need, () => boolean> = {
   python: () => runs('python3', '--version'),
   linux: () => process.platform === 'linux',
   wrk: () => runs('wrk', '--version'),
+  h2spec: () => existsSync(h2specBinary),
 };
 
 const missing: Record<Need, string> = {
@@ -42,6 +46,7 @@ const missing: Record<Need, string> = {
   python: 'needs python3, which is not here',
   linux: 'needs Linux',
   wrk: 'needs wrk, which is not here',
+  h2spec: 'needs h2spec; npm run conformance builds it with Go',
 };
 
 /**
