@@ -3,6 +3,7 @@ import type { Random } from '@weft/base/random';
 import type { BalancedHost } from '@weft/traffic/load-balancer';
 import type { HostMonitor } from '@weft/traffic/outlier/host-monitor';
 import type { ClusterConfig, EndpointConfig, RuntimeConfig, TlsContextConfig } from '@weft/traffic/runtime-config';
+import type { PeerNames } from '@weft/traffic/tls-config';
 import type { LookupFunction } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { Overload } from './overload.ts';
@@ -105,16 +106,25 @@ export interface TlsStore {
 }
 
 export interface ServerTls {
-  readonly secureContext: SecureContext;
+  /** What is shown to a client that asks for this name; lower case, empty where it asks for none. */
+  contextFor(serverName: string): SecureContext;
+  /** The client is asked for a certificate; whether it must have one, the configuration says. */
+  readonly asksForCertificate: boolean;
+  /** Whoever is accepted is a workload of the mesh: the mesh's own roots vouch for it. */
+  readonly mesh: boolean;
   /** What is sent first where both sides chose to exchange who they are (`tcp/peer-exchange.ts`); null: that is not offered. */
   readonly greeting: Buffer | null;
-  /** Trust domain check and SANs: empty string if the peer's URI SAN is not acceptable, else the principal. */
-  verifyPeer(uriSans: readonly string[]): string;
+  /** Of a peer that the roots vouch for: null if its name is not acceptable, else its principal (empty if it has no name). */
+  verifyPeer(names: PeerNames): string | null;
 }
 
 export interface ClientTls {
   readonly secureContext: SecureContext;
-  /** As ServerTls. */
+  /** False: the configuration says outright that any server will do. */
+  readonly verifies: boolean;
+  /** As ServerTls, both. */
+  readonly mesh: boolean;
   readonly greeting: Buffer | null;
-  verifyPeer(uriSans: readonly string[]): string;
+  /** As ServerTls. */
+  verifyPeer(names: PeerNames): string | null;
 }

@@ -6,7 +6,7 @@ import { afterEach, describe, it } from 'node:test';
 import { settle } from '@weft/testkit/fake-clock';
 import { startListener } from './stack.ts';
 import { chain, forwardTo, listener, manager, table, TestContext } from './testing/data-path.ts';
-import { spiffe, TestMesh, tlsConfig } from './testing/identities.ts';
+import { named, spiffe, TestMesh, tlsConfig } from './testing/identities.ts';
 import { TestApp, TestClient, TestPeer } from './testing/peers.ts';
 
 const closers: (() => unknown)[] = [];
@@ -335,7 +335,7 @@ describe('a WebSocket through two sidecars with mutual TLS', () => {
     closers.push(() => inbound.close(false));
     const a = new TestContext();
     a.tlsStore = mesh.store('a');
-    a.addCluster('b', [inbound.port], { tls: tlsConfig({ peerSans: [{ exact: spiffe('b') }] }) });
+    a.addCluster('b', [inbound.port], { tls: tlsConfig({ peerSans: [named(spiffe('b'))] }) });
     const outbound = await startListener(listener(manager(table(forwardTo('b')), { upgrades: ['websocket'] })), a);
     closers.push(() => outbound.close(false));
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
+import type { PeerNames } from '@weft/traffic/tls-config';
 import { encodePeerMetadata } from './headers/peer-metadata.ts';
 import { startListener } from './stack.ts';
 import { chain, forwardTo, labels, listener, manager, table, TestContext } from './testing/data-path.ts';
-import { spiffe, TestMesh, tlsConfig } from './testing/identities.ts';
+import { named, spiffe, TestMesh, tlsConfig } from './testing/identities.ts';
 import { TestApp, TestClient } from './testing/peers.ts';
 import type { HostPool } from './upstream/host-pool.ts';
 
@@ -27,7 +28,7 @@ const twoSidecars = async (
   b.tlsStore = bStore;
   b.addCluster('inbound|80||', [app.port]);
   const http = manager(table(forwardTo('inbound|80||')), { forwardClientCert: 'sanitize_set' });
-  const server = tlsConfig({ sni: '', peerSans: options.bSans ? [{ exact: options.bSans }] : [] });
+  const server = tlsConfig({ sni: '', peerSans: options.bSans ? [named(options.bSans)] : [] });
   const mtlsChain = {
     ...chain(http, server),
     match: {
@@ -74,7 +75,7 @@ const twoSidecars = async (
     workload: 'b-v1;default;b;v1;Kubernetes',
     transportSocketLabels: {},
   };
-  a.addCluster('b', [endpoint], { tls: tlsConfig({ peerSans: [{ exact: options.aSans ?? spiffe('b') }] }) });
+  a.addCluster('b', [endpoint], { tls: tlsConfig({ peerSans: [named(options.aSans ?? spiffe('b'))] }) });
   const outbound = await startListener(listener(manager(table(forwardTo('b')))), a);
   closers.push(() => outbound.close(false));
   const client = (port = outbound.port): TestClient => {
@@ -265,7 +266,11 @@ describe('two sidecars', () => {
     const verify = b.tlsStore!.server.bind(b.tlsStore);
     b.tlsStore!.server = (config) => {
       const server = verify(config);
-      return server && { ...server, verifyPeer: (sans) => (sans.length > 0 && verified++, server.verifyPeer(sans)) };
+      if (server === null) return null;
+      const { mesh, asksForCertificate, greeting } = server;
+      const contextFor = (name: string) => server.contextFor(name);
+      const verifyPeer = (names: PeerNames) => (names.uris.length > 0 && verified++, server.verifyPeer(names));
+      return { mesh, asksForCertificate, greeting, contextFor, verifyPeer };
     };
     // More clients at once than there are connections, so that each opens one, after the first left its session.
     await client().send(get).until(/ok$/);

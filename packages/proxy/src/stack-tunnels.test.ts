@@ -3,7 +3,7 @@ import { afterEach, describe, it } from 'node:test';
 import { FakeClock } from '@weft/testkit/fake-clock';
 import { startListener } from './stack.ts';
 import { chain, forwardTo, listener, manager, table, TestContext } from './testing/data-path.ts';
-import { spiffe, TestMesh, tlsConfig } from './testing/identities.ts';
+import { named, spiffe, TestMesh, tlsConfig } from './testing/identities.ts';
 import { closedPort, TestApp, TestClient, TestPeer } from './testing/peers.ts';
 
 const closers: (() => unknown)[] = [];
@@ -189,7 +189,7 @@ describe('a TCP proxy', () => {
     const inbound = await start(listener(tcp(), { direction: 'inbound', inspectTls: true, filterChains: [mtls] }), b);
     const a = new TestContext();
     a.tlsStore = mesh.store('a');
-    a.addCluster('tcp', [inbound.port], { tls: tlsConfig({ peerSans: [{ exact: spiffe('b') }] }) });
+    a.addCluster('tcp', [inbound.port], { tls: tlsConfig({ peerSans: [named(spiffe('b'))] }) });
     const outbound = await start(listener(tcp()), a);
     const c = client(outbound.port).send('secret');
     await c.until(/^SECRET$/);

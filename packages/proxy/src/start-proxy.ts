@@ -78,7 +78,11 @@ export const startProxy = async (options: ProxyOptions): Promise<RunningProxy> =
   const telemetry = new RegistryTelemetry(registry, clock);
   const stats = new ProxyStats();
   const overload = new Overload(bootstrap.overload ?? {}, clock);
-  const tls = new WorkloadTlsStore(bootstrap.trustDomain, peerGreeting(bootstrap.node.id, metadataOf(bootstrap)));
+  const tls = new WorkloadTlsStore(
+    bootstrap.trustDomain,
+    peerGreeting(bootstrap.node.id, metadataOf(bootstrap)),
+    clock,
+  );
   const outside = {
     dns: new DnsCache(options.resolveName ?? systemNameResolver(), clock),
     refuses: (address: string, port: number) => isRefused(address, port, ownAddresses(bootstrap, subscription.current)),

@@ -4,7 +4,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { connect, TLSSocket } from 'node:tls';
 import type { TlsContextConfig } from '@weft/traffic/runtime-config';
-import { spiffe, TestMesh, tlsConfig } from './testing/identities.ts';
+import { noNames } from '@weft/traffic/tls-config';
+import { named, spiffe, TestMesh, tlsConfig } from './testing/identities.ts';
 import { WorkloadTlsStore } from './tls-store.ts';
 
 test('before the first certificate there is no context: TLS connections are refused', () => {
@@ -15,11 +16,9 @@ test('before the first certificate there is no context: TLS connections are refu
 
 test('a secret that never comes, or roots left out, give no context either', () => {
   const store = new TestMesh().store('a');
-  assert.equal(store.server(tlsConfig({ certificateSecret: 'kubernetes://other' })), null);
-  assert.equal(store.client(tlsConfig({ validationSecret: 'file-root:x' })), null);
-  assert.equal(store.client(tlsConfig({ validationSecret: '' })), null, 'would trust the system’s roots');
-  assert.equal(store.server(tlsConfig({ validationSecret: '' })), null, 'would take any client certificate');
-  assert.equal(store.server(tlsConfig({ certificateSecret: '' })), null);
+  assert.equal(store.server(tlsConfig({ certificates: [{ kind: 'secret', name: 'kubernetes://other' }] })), null);
+  assert.equal(store.client(tlsConfig({ roots: { kind: 'secret', name: 'file-root:x' } })), null);
+  assert.equal(store.server(tlsConfig({ certificates: [] })), null);
 });
 
 test('contexts are shared and replaced by a rotation, of which is told', () => {
@@ -29,21 +28,21 @@ test('contexts are shared and replaced by a rotation, of which is told', () => {
   store.onRotated(() => rotations++);
   const first = store.server(tlsConfig());
   assert.ok(first);
-  assert.equal(store.server(tlsConfig({ sni: 'other' }))?.secureContext, first.secureContext);
+  assert.equal(store.server(tlsConfig({ sni: 'other' }))?.contextFor(''), first.contextFor(''));
   assert.notEqual(
-    store.server(tlsConfig({ requireClientCertificate: false }))?.secureContext,
-    first.secureContext,
+    store.server(tlsConfig({ requireClientCertificate: false }))?.contextFor(''),
+    first.contextFor(''),
     'sessions without a client certificate must not be resumed where one is required',
   );
   store.use(mesh.credentials('a'));
   assert.equal(rotations, 1);
-  assert.notEqual(store.server(tlsConfig())?.secureContext, first.secureContext);
+  assert.notEqual(store.server(tlsConfig())?.contextFor(''), first.contextFor(''));
 });
 
 test('a peer is known by exactly one SPIFFE id of the trust domain, and one that is accepted', () => {
   const store = new TestMesh().store('a');
-  const verify = (config: TlsContextConfig, ...sans: string[]): string | undefined =>
-    store.server(config)?.verifyPeer(sans);
+  const verify = (config: TlsContextConfig, ...uris: string[]): string | null | undefined =>
+    store.server(config)?.verifyPeer({ ...noNames, uris });
   const any = tlsConfig();
   assert.equal(verify(any, spiffe('b')), spiffe('b'));
   for (const sans of [
@@ -54,21 +53,20 @@ test('a peer is known by exactly one SPIFFE id of the trust domain, and one that
     ['spiffe://cluster.local/ns/default/sa/b/more'],
     ['spiffe://cluster.local.evil/ns/default/sa/b'],
   ])
-    assert.equal(verify(any, ...sans), '', JSON.stringify(sans));
-  const exact = tlsConfig({ peerSans: [{ exact: spiffe('b') }] });
+    assert.equal(verify(any, ...sans), null, JSON.stringify(sans));
+  const exact = tlsConfig({ peerSans: [named(spiffe('b'))] });
   assert.equal(verify(exact, spiffe('b')), spiffe('b'));
-  assert.equal(verify(exact, spiffe('bb')), '');
-  const prefix = tlsConfig({ peerSans: [{ prefix: 'spiffe://cluster.local/ns/default/' }] });
+  assert.equal(verify(exact, spiffe('bb')), null);
+  const prefix = tlsConfig({ peerSans: [named('spiffe://cluster.local/ns/default/', 'prefix')] });
   assert.equal(verify(prefix, spiffe('b')), spiffe('b'));
-  assert.equal(verify(prefix, 'spiffe://cluster.local/ns/other/sa/b'), '');
-  assert.equal(verify(tlsConfig({ peerSans: [{ prefix: '' }] }), spiffe('b')), '', 'an empty prefix accepts nobody');
+  assert.equal(verify(prefix, 'spiffe://cluster.local/ns/other/sa/b'), null);
 });
 
 /** What a client of one store sees of a server of another. */
 const handshake = async (t: TestContext, server: WorkloadTlsStore, client: WorkloadTlsStore) => {
   const sockets: TLSSocket[] = [];
   const listening = createServer((socket) => {
-    const { secureContext } = server.server(tlsConfig()) ?? {};
+    const secureContext = server.server(tlsConfig())?.contextFor('');
     const accepted = new TLSSocket(socket, {
       isServer: true,
       secureContext,

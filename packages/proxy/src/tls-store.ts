@@ -1,8 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import { createSecureContext, getCACertificates, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { type Clock, systemClock } from '@weft/base/clock';
 import { parseSpiffeId } from '@weft/identity/spiffe';
-import type { TlsContextConfig } from '@weft/traffic/runtime-config';
+import type { CertificateConfig, PeerNames, RootsConfig, TlsContextConfig } from '@weft/traffic/tls-config';
 import type { ClientTls, ServerTls, TlsStore } from './context.ts';
+import { chooseByName, dnsNamesOf, type Named } from './tls/certificate-names.ts';
+import { KeyMaterial } from './tls/key-material.ts';
 
 /** What of a workload's identity becomes a TLS context; `Credentials` of @weft/identity is one. */
 export interface TlsCredentials {
@@ -11,56 +14,66 @@ export interface TlsCredentials {
   readonly bundle: { readonly pem: string };
 }
 
-/** The names that xDS uses for the only two secrets there are; any other never comes, and its listener stays shut. */
+/** The names that xDS uses for the workload's own secrets; any other never comes, and its listener stays shut. */
 const CERTIFICATE_SECRET = 'default';
 const VALIDATION_SECRET = 'ROOTCA';
+/** Istio's name for the operating system's roots. */
+const SYSTEM_ROOTS = 'file-root:system';
 
-/** Envoy, as a client, stops at 1.2 unless told, so that has to do; with forward secrecy only. */
-const MIN_VERSION = 'TLSv1.2';
-const CIPHERS = [
-  'TLS_AES_128_GCM_SHA256',
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
+/** Always there in TLS 1.3. */
+const CIPHERS_13 = ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'];
+/** Of TLS 1.2: with forward secrecy only. */
+const CIPHERS_12 = [
   'ECDHE-ECDSA-AES128-GCM-SHA256',
   'ECDHE-ECDSA-AES256-GCM-SHA384',
   'ECDHE-RSA-AES128-GCM-SHA256',
   'ECDHE-RSA-AES256-GCM-SHA384',
-].join(':');
+];
 /** OpenSSL would offer a post-quantum group first, of a kilobyte for each side; Envoy's default are these two. */
-const GROUPS = 'X25519:P-256';
+const GROUPS = ['X25519', 'P-256'];
 const TICKET_KEY_BYTES = 48;
 
+type Role = 'client' | 'server';
+
+interface Material {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /**
- * Secure contexts made of the workload's present identity. All listeners share one, all clusters another: what differs
- * between them (ALPN, SNI, accepted names) belongs to the connection. A rotation drops them; new ones are made when the
- * next connection asks.
+ * Secure contexts made of the workload's present identity, and of files that a configuration names. All listeners with
+ * the same certificates and roots share one, all clusters another: what differs between them (ALPN, SNI, accepted names)
+ * belongs to the connection. A rotation drops them; new ones are made when the next connection asks.
+ *
+ * Whatever is missing, unreadable or no certificate gives no context, and so no connection.
  */
 export class WorkloadTlsStore implements TlsStore {
   readonly #trustDomain: string;
   readonly #greeting: Buffer | null;
+  readonly #files: KeyMaterial;
   readonly #rotated = new Set<() => void>();
   #credentials: TlsCredentials | null = null;
-  #contexts = new Map<string, SecureContext>();
-  #views = new WeakMap<TlsContextConfig, View>();
+  #contexts = new Map<string, readonly Named<SecureContext>[]>();
+  /** By configuration, as long as its `stamp` stays: files change without it. */
+  #views = new WeakMap<TlsContextConfig, { readonly stamp: string; readonly view: View }>();
 
   /** `greeting`: what peers are told who ask by ALPN (`tcp/peer-exchange.ts`). */
-  constructor(trustDomain: string, greeting: Buffer | null = null) {
+  constructor(trustDomain: string, greeting: Buffer | null = null, clock: Clock = systemClock) {
     this.#trustDomain = trustDomain;
     this.#greeting = greeting;
+    this.#files = new KeyMaterial(clock);
   }
 
   /** The first call opens the listeners for TLS, each further one is a rotation. */
   use(credentials: TlsCredentials): void {
     const rotated = this.#credentials !== null;
     this.#credentials = credentials;
-    this.#contexts = new Map();
-    this.#views = new WeakMap();
-    if (rotated) for (const fn of this.#rotated) fn();
+    this.#forget();
+    if (rotated) this.#tell();
   }
 
   server(config: TlsContextConfig): ServerTls | null {
-    // A session of a listener that asks for no certificate must not be resumed at one that does.
-    return this.#view(config, config.requireClientCertificate ? 'server mutual' : 'server');
+    return this.#view(config, 'server');
   }
 
   client(config: TlsContextConfig): ClientTls | null {
@@ -72,67 +85,142 @@ export class WorkloadTlsStore implements TlsStore {
     return () => this.#rotated.delete(fn);
   }
 
+  #forget(): void {
+    this.#contexts = new Map();
+    this.#views = new WeakMap();
+  }
+
+  #tell(): void {
+    for (const fn of this.#rotated) fn();
+  }
+
   #view(config: TlsContextConfig, role: Role): View | null {
+    const stamp = this.#stamp(config);
     const known = this.#views.get(config);
-    if (known) return known;
-    const secureContext = this.#context(config, role);
-    if (!secureContext) return null;
-    const greeting = this.#greeting;
-    const view = { secureContext, greeting, verifyPeer: (sans: readonly string[]) => this.#verifyPeer(config, sans) };
-    this.#views.set(config, view);
+    if (known?.stamp === stamp) return known.view;
+    const contexts = this.#contextsOf(config, role, stamp);
+    if (contexts === null) return known?.view ?? null;
+    const view = new View(contexts, config, this.#greeting, this.#trustDomain);
+    this.#views.set(config, { stamp, view });
+    // Pooled connections were made with what the files said before.
+    if (known !== undefined) this.#tell();
     return view;
   }
 
-  #context(config: TlsContextConfig, role: Role): SecureContext | null {
-    const credentials = this.#credentials;
-    const { certificateSecret, validationSecret } = config;
-    if (
-      !credentials ||
-      !isKnown(certificateSecret, CERTIFICATE_SECRET) ||
-      !isKnown(validationSecret, VALIDATION_SECRET)
-    )
-      return null;
-    const server = role !== 'client';
-    // Without roots of its own a context would trust the operating system's.
-    if (validationSecret === '' && (role === 'server mutual' || !server)) return null;
-    if (certificateSecret === '' && server) return null;
-    const key = `${role}|${certificateSecret}|${validationSecret}`;
+  #stamp({ certificates, roots }: TlsContextConfig): string {
+    if (roots?.kind !== 'data' && certificates.every((certificate) => certificate.kind === 'secret')) return '';
+    const sources = certificates.flatMap((certificate) =>
+      certificate.kind === 'data' ? [certificate.chain, certificate.key] : [],
+    );
+    if (roots?.kind === 'data') sources.push(roots.data);
+    return sources.map((source) => this.#files.stampOf(source)).join();
+  }
+
+  #contextsOf(config: TlsContextConfig, role: Role, stamp: string): readonly Named<SecureContext>[] | null {
+    const { certificates, roots, minVersion, maxVersion, ciphers, groups, requireClientCertificate } = config;
+    // A session of a listener that asks for no certificate must not be resumed at one that does.
+    const key = JSON.stringify([
+      ...[role, requireClientCertificate, certificates, roots, minVersion, maxVersion, ciphers, groups, stamp],
+    ]);
     const cached = this.#contexts.get(key);
     if (cached) return cached;
-    const context = createSecureContext({
-      ca: credentials.bundle.pem,
-      minVersion: MIN_VERSION,
-      ciphers: CIPHERS,
-      ecdhCurve: GROUPS,
-      ...(certificateSecret && { cert: credentials.chainPem, key: credentials.privateKeyPem }),
-      ...(server && sessionTickets(key)),
-    });
-    this.#contexts.set(key, context);
-    return context;
+    const shown = certificates.map((certificate) => this.#materialOf(certificate));
+    if (shown.includes(null) || (role === 'server' && shown.length === 0)) return null;
+    // Without roots of its own a context would trust those that Node carries.
+    const ca = roots === null ? [] : this.#rootsOf(roots);
+    if (ca === null) return null;
+    const common: SecureContextOptions = {
+      ca,
+      minVersion,
+      maxVersion,
+      ciphers: [...CIPHERS_13, ...(ciphers.length > 0 ? ciphers : CIPHERS_12)].join(':'),
+      ecdhCurve: (groups.length > 0 ? groups : GROUPS).join(':'),
+      ...(role === 'server' && sessionTickets(key)),
+    };
+    const contexts = makeContexts(common, shown as Material[]);
+    if (contexts !== null) this.#contexts.set(key, contexts);
+    return contexts;
   }
 
-  #verifyPeer(config: TlsContextConfig, uriSans: readonly string[]): string {
-    const [uri] = uriSans;
-    if (uri === undefined || uriSans.length > 1) return '';
-    if (parseSpiffeId(uri)?.trustDomain !== this.#trustDomain) return '';
-    const { peerSans } = config;
-    if (peerSans.length === 0) return uri;
-    const accepted = peerSans.some(
-      (san) => san.exact === uri || (san.prefix !== undefined && san.prefix !== '' && uri.startsWith(san.prefix)),
-    );
-    return accepted ? uri : '';
+  #materialOf(certificate: CertificateConfig): Material | null {
+    if (certificate.kind === 'secret') {
+      const own = certificate.name === CERTIFICATE_SECRET ? this.#credentials : null;
+      return own && { cert: own.chainPem, key: own.privateKeyPem };
+    }
+    const cert = this.#files.read(certificate.chain);
+    const key = this.#files.read(certificate.key);
+    return cert === null || key === null ? null : { cert, key };
+  }
+
+  #rootsOf(roots: RootsConfig): string | string[] | null {
+    if (roots.kind === 'data') return this.#files.read(roots.data);
+    if (roots.name === VALIDATION_SECRET) return this.#credentials?.bundle.pem ?? null;
+    if (roots.name !== SYSTEM_ROOTS) return null;
+    const system = getCACertificates('system');
+    return system.length > 0 ? system : null;
   }
 }
 
-type Role = 'client' | 'server' | 'server mutual';
+/** One for each name: certificates of different kinds of keys for the same names go into one. Null: some is unusable. */
+const makeContexts = (common: SecureContextOptions, shown: readonly Material[]): Named<SecureContext>[] | null => {
+  try {
+    if (shown.length === 0) return [{ dns: [], value: createSecureContext(common) }];
+    const byNames = Map.groupBy(shown, ({ cert }) => dnsNamesOf(cert).join());
+    return [...byNames.values()].map((same) => ({
+      dns: dnsNamesOf(same[0]?.cert ?? ''),
+      value: createSecureContext({ ...common, cert: same.map(({ cert }) => cert), key: same.map(({ key }) => key) }),
+    }));
+  } catch {
+    return null;
+  }
+};
 
-interface View {
+class View implements ServerTls, ClientTls {
+  readonly #contexts: readonly Named<SecureContext>[];
+  readonly #config: TlsContextConfig;
+  readonly #trustDomain: string;
   readonly secureContext: SecureContext;
+  readonly asksForCertificate: boolean;
+  readonly verifies: boolean;
+  readonly mesh: boolean;
   readonly greeting: Buffer | null;
-  verifyPeer(uriSans: readonly string[]): string;
-}
 
-const isKnown = (name: string, known: string): boolean => name === '' || name === known;
+  constructor(
+    contexts: readonly Named<SecureContext>[],
+    config: TlsContextConfig,
+    greeting: Buffer | null,
+    trustDomain: string,
+  ) {
+    const { roots } = config;
+    this.#contexts = contexts;
+    this.#config = config;
+    this.#trustDomain = trustDomain;
+    this.secureContext = (contexts[0] as Named<SecureContext>).value;
+    this.asksForCertificate = roots !== null;
+    this.verifies = roots !== null;
+    this.mesh = roots?.kind === 'secret' && roots.name === VALIDATION_SECRET;
+    // Only workloads of the mesh are told.
+    this.greeting = this.mesh ? greeting : null;
+  }
+
+  contextFor(serverName: string): SecureContext {
+    return this.#contexts.length === 1
+      ? this.secureContext
+      : (chooseByName(this.#contexts, serverName) ?? this.secureContext);
+  }
+
+  verifyPeer(names: PeerNames): string | null {
+    const { peerSans } = this.#config;
+    if (peerSans.length > 0 && !peerSans.some((san) => san.accepts(names))) return null;
+    const [uri] = names.uris;
+    const ofMesh = uri !== undefined && parseSpiffeId(uri)?.trustDomain === this.#trustDomain;
+    // A workload has exactly one name, in the trust domain.
+    if (this.mesh) return ofMesh && names.uris.length === 1 ? uri : null;
+    // Nobody but the mesh's roots can vouch for one of its workloads.
+    if (names.uris.some((name) => parseSpiffeId(name)?.trustDomain === this.#trustDomain)) return null;
+    return uri ?? names.dns[0] ?? names.subject;
+  }
+}
 
 /** New keys with each context, so that no session outlives the roots or the certificate it was made under. */
 const sessionTickets = (key: string): { sessionIdContext: string; ticketKeys: Buffer } => ({

@@ -7,6 +7,8 @@ import type { HttpProtocolOptions } from '@weft/xds-api/gen/envoy/extensions/ups
 import { compileCluster, compileEndpoints, isCompileError } from './compile.ts';
 import { defaultHttp2Settings } from './http2-settings.ts';
 import type { ClusterConfig } from './runtime-config.ts';
+import { StringMatcher } from './string-matcher.ts';
+import { SubjectAltName } from './tls-config.ts';
 
 const tlsType = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext';
 const rawType = 'type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
@@ -86,6 +88,9 @@ const refusal = (json: Cluster): string => {
   return result.message;
 };
 
+const uriSan = (kind: 'exact' | 'prefix', value: string): SubjectAltName =>
+  new SubjectAltName('uri', new StringMatcher(kind, value, false, null));
+
 test('an outbound cluster has all it needs', () => {
   assert.deepEqual(compiled(outbound), {
     name: outbound.name,
@@ -100,10 +105,14 @@ test('an outbound cluster has all it needs', () => {
       {
         labels: { tlsMode: 'istio' },
         tls: {
-          certificateSecret: 'default',
-          validationSecret: 'ROOTCA',
+          certificates: [{ kind: 'secret', name: 'default' }],
+          roots: { kind: 'secret', name: 'ROOTCA' },
           requireClientCertificate: false,
-          peerSans: [{ exact: 'spiffe://cluster.local/ns/default/sa/orders' }],
+          peerSans: [uriSan('exact', 'spiffe://cluster.local/ns/default/sa/orders')],
+          minVersion: 'TLSv1.2',
+          maxVersion: 'TLSv1.3',
+          ciphers: [],
+          groups: [],
           alpn: ['istio'],
           sni: 'outbound_.80_.v1_.orders.default.svc.cluster.local',
         },
@@ -411,7 +420,7 @@ test('what is not understood of a cluster is refused with its path', () => {
     [tlsContext({}), /or any server certificate would do/],
     [
       tlsContext({ commonTlsContext: { validationContext: { trustedCa: {} } } }),
-      /commonTlsContext\.validationContext: is not supported/,
+      /commonTlsContext\.validationContext\.trustedCa: is empty/,
     ],
     [tlsContext({ autoHostSni: true }), /autoHostSni/],
   ];

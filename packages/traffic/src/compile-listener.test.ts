@@ -6,6 +6,8 @@ import type { Any } from '@weft/xds-api/well-known';
 import { compileListener, isCompileError } from './compile.ts';
 import { findFilterChain } from './filter-chain-match.ts';
 import type { HttpConnectionManagerConfig, ListenerConfig } from './runtime-config.ts';
+import { StringMatcher } from './string-matcher.ts';
+import { SubjectAltName } from './tls-config.ts';
 
 const any = (type: string, message: object = {}): Any => ({ '@type': `type.googleapis.com/${type}`, ...message });
 
@@ -100,10 +102,14 @@ test('a permissive inbound listener has all it needs', () => {
     ['mtls', 'plain', 'passthrough'],
   );
   assert.deepEqual(listener.filterChains[0]?.tls, {
-    certificateSecret: 'default',
-    validationSecret: 'ROOTCA',
+    certificates: [{ kind: 'secret', name: 'default' }],
+    roots: { kind: 'secret', name: 'ROOTCA' },
     requireClientCertificate: true,
-    peerSans: [{ prefix: 'spiffe://cluster.local/' }],
+    peerSans: [new SubjectAltName('uri', new StringMatcher('prefix', 'spiffe://cluster.local/', false, null))],
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.3',
+    ciphers: [],
+    groups: [],
     alpn: ['istio'],
     sni: '',
   });
@@ -419,10 +425,10 @@ test('what decides who may connect, or where to, and is not understood is refuse
     ],
     [
       withChain({ transportSocket: mtls({ tlsCertificateSdsSecretConfigs: [] }), filters: tcp() }),
-      /tlsCertificateSdsSecretConfigs: is required/,
+      /tlsCertificates: is required/,
     ],
     [
-      withChain({ transportSocket: mtls({ tlsParams: { tlsMinimumProtocolVersion: 'TLSv1_3' } }), filters: tcp() }),
+      withChain({ transportSocket: mtls({ tlsParams: { tlsMinimumProtocolVersion: 'SSLv3' } }), filters: tcp() }),
       /tlsMinimumProtocolVersion/,
     ],
     [

@@ -7,6 +7,9 @@ import type { Http2Settings } from './http2-settings.ts';
 import type { LoadBalancerPolicy } from './load-balancer.ts';
 import type { OutlierDetectionConfig } from './outlier/outlier-config.ts';
 import type { RouteTable } from './route-table.ts';
+import type { TlsContextConfig } from './tls-config.ts';
+
+export type { TlsContextConfig } from './tls-config.ts';
 
 /**
  * What a data plane runs on: compiled from xDS resources, immutable. Requests in flight keep the one they started
@@ -62,18 +65,6 @@ export interface FilterChainConfig {
   readonly network: HttpConnectionManagerConfig | TcpProxyConfig;
   /** Network-level RBAC, in order; for `http` it runs before the first request of a connection. */
   readonly networkAuthorizers: readonly Authorizer[];
-}
-
-export interface TlsContextConfig {
-  /** SDS names. `default` and `ROOTCA` are the workload's own certificate and the mesh's roots. */
-  readonly certificateSecret: string;
-  readonly validationSecret: string;
-  readonly requireClientCertificate: boolean;
-  /** Accepted URI SANs of the peer; empty accepts any that the roots vouch for. */
-  readonly peerSans: readonly { readonly exact?: string; readonly prefix?: string }[];
-  readonly alpn: readonly string[];
-  /** Client side only. */
-  readonly sni: string;
 }
 
 export interface HttpConnectionManagerConfig {

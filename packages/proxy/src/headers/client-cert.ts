@@ -7,7 +7,7 @@ import type { Peer } from '../tls/peer.ts';
  */
 export const clientCertElement = (peer: Peer, ownPrincipal: string): string => {
   const by = ownPrincipal === '' ? '' : `By=${ownPrincipal};`;
-  const subject = peer.subject.replaceAll('\\', '\\\\').replaceAll('"', '\\"');
-  const uris = peer.uriSans.map((uri) => `;URI=${uri}`).join('');
+  const subject = peer.names.subject.replaceAll('\\', '\\\\').replaceAll('"', '\\"');
+  const uris = peer.names.uris.map((uri) => `;URI=${uri}`).join('');
   return `${by}Hash=${peer.fingerprint};Subject="${subject}"${uris}`;
 };

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { labels } from '../testing/data-path.ts';
 import { clientCertElement } from './client-cert.ts';
+import { noNames } from '@weft/traffic/tls-config';
 import { encodePeerMetadata, peerLabelsOf, unknownPeer } from './peer-metadata.ts';
 import type { StructValue } from './struct.ts';
 import { requestId, traceparent } from './random-ids.ts';
@@ -92,7 +93,7 @@ describe('headers of a request', () => {
     assert.equal(of('forward_only', 'old', ''), undefined);
     assert.equal(of('always_forward_only', 'old', ''), 'old');
     const element = clientCertElement(
-      { uriSans: ['spiffe://t/a'], fingerprint: 'ff', subject: 'CN="x"', notAfterMs: 0 },
+      { names: { ...noNames, uris: ['spiffe://t/a'], subject: 'CN="x"' }, fingerprint: 'ff', notAfterMs: 0 },
       'spiffe://t/b',
     );
     assert.equal(element, 'By=spiffe://t/b;Hash=ff;Subject="CN=\\"x\\"";URI=spiffe://t/a');

@@ -1,5 +1,6 @@
 import { connect as netConnect, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
+import { noNames } from '@weft/traffic/tls-config';
 import type { Host, TlsStore } from '../context.ts';
 import { peerOf } from '../tls/peer.ts';
 
@@ -26,14 +27,16 @@ export const probeSocket = (
   const socket = tlsConnect({
     ...target,
     secureContext: client.secureContext,
-    minVersion: 'TLSv1.2',
+    rejectUnauthorized: client.verifies,
     ALPNProtocols: [...alpn, ...host.tls.alpn],
     ...(sni && { servername: sni }),
     checkServerIdentity: () => undefined,
   });
   socket.setNoDelay(true);
   socket.on('secureConnect', () => {
-    if (socket.authorized && client.verifyPeer(peerOf(socket)?.uriSans ?? []) !== '') onReady();
+    const accepted =
+      !client.verifies || (socket.authorized && client.verifyPeer(peerOf(socket)?.names ?? noNames) !== null);
+    if (accepted) onReady();
     else socket.destroy(new Error('certificate verify failed'));
   });
   return socket;

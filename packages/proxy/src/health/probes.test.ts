@@ -9,7 +9,7 @@ import type { HealthCheckConfig } from '@weft/traffic/health-check/health-check-
 import type { CheckResult } from '@weft/traffic/health-check/host-health';
 import { TestCluster, clusterConfig } from '../testing/data-path.ts';
 import { checks } from '../testing/health-checks.ts';
-import { spiffe, TestMesh, tlsConfig } from '../testing/identities.ts';
+import { named, spiffe, TestMesh, tlsConfig } from '../testing/identities.ts';
 import { WorkloadTlsStore } from '../tls-store.ts';
 import { probesOver } from './probes.ts';
 
@@ -125,7 +125,7 @@ test('TCP: to connect, or to get an answer that holds what is expected', async (
 
 test('nobody there, or somebody else than the cluster says: a network failure', async (t) => {
   const mesh = new TestMesh();
-  const { secureContext } = mesh.store('orders').server(tlsConfig()) ?? assert.fail();
+  const secureContext = (mesh.store('orders').server(tlsConfig()) ?? assert.fail()).contextFor('');
   const server = createTlsServer(
     { SNICallback: (_name, use) => use(null, secureContext), requestCert: true },
     (socket) => {
@@ -135,7 +135,7 @@ test('nobody there, or somebody else than the cluster says: a network failure', 
   );
   const port = await listen(t, server);
   const result = (name: string) =>
-    ask(port, http(), mesh.store('caller'), tlsConfig({ peerSans: [{ exact: spiffe(name) }] }));
+    ask(port, http(), mesh.store('caller'), tlsConfig({ peerSans: [named(spiffe(name))] }));
   assert.equal(await result('orders'), 'success');
   assert.equal(await result('payments'), 'network');
   assert.equal(await ask(port, http(), noTls, tlsConfig()), 'network', 'no certificate of our own yet');

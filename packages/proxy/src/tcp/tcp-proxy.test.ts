@@ -7,7 +7,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { FakeClock } from '@weft/testkit/fake-clock';
 import { startListener } from '../stack.ts';
 import { chain, listener, TestContext } from '../testing/data-path.ts';
-import { spiffe, TestMesh, tlsConfig } from '../testing/identities.ts';
+import { named, spiffe, TestMesh, tlsConfig } from '../testing/identities.ts';
 import { TestClient, TestPeer } from '../testing/peers.ts';
 import { peerGreeting } from './peer-exchange.ts';
 
@@ -65,7 +65,7 @@ const twoSidecars = async (t: Test, peer: TestPeer, alpnOfA: string[], alpnOfB: 
   const inbound = await start(t, listener(tcp(), { direction: 'inbound', inspectTls: true, filterChains: [mtls] }), b);
   const a = new TestContext();
   a.tlsStore = mesh.store('a', told('a'));
-  a.addCluster('tcp', [inbound.port], { tls: tlsConfig({ alpn: alpnOfA, peerSans: [{ exact: spiffe('b') }] }) });
+  a.addCluster('tcp', [inbound.port], { tls: tlsConfig({ alpn: alpnOfA, peerSans: [named(spiffe('b'))] }) });
   const outbound = await start(t, listener(tcp()), a);
   return { a, b, outbound };
 };

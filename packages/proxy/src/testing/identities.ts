@@ -3,6 +3,8 @@ import { CertificateAuthority, createRoot } from '@weft/identity/authority';
 import { readCsr } from '@weft/identity/csr';
 import { createKeyAndCsr } from '@weft/identity/key-and-csr';
 import type { TlsContextConfig } from '@weft/traffic/runtime-config';
+import { StringMatcher } from '@weft/traffic/string-matcher';
+import { SubjectAltName } from '@weft/traffic/tls-config';
 import { WorkloadTlsStore } from '../tls-store.ts';
 
 const TRUST_DOMAIN = 'cluster.local';
@@ -28,12 +30,20 @@ export class TestMesh {
 
 export const spiffe = (name: string): string => `spiffe://${TRUST_DOMAIN}/ns/default/sa/${name}`;
 
+/** A peer that is accepted by its SPIFFE id. */
+export const named = (uri: string, kind: 'exact' | 'prefix' = 'exact'): SubjectAltName =>
+  new SubjectAltName('uri', new StringMatcher(kind, uri, false, null));
+
 export const tlsConfig = (over: Partial<TlsContextConfig> = {}): TlsContextConfig => ({
-  certificateSecret: 'default',
-  validationSecret: 'ROOTCA',
+  certificates: [{ kind: 'secret', name: 'default' }],
+  roots: { kind: 'secret', name: 'ROOTCA' },
   requireClientCertificate: true,
   peerSans: [],
   alpn: ['istio'],
   sni: 'outbound_.80_._.b.default.svc.cluster.local',
+  minVersion: 'TLSv1.2',
+  maxVersion: 'TLSv1.3',
+  ciphers: [],
+  groups: [],
   ...over,
 });

@@ -1,13 +1,13 @@
+import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
+import { noNames, type PeerNames } from '@weft/traffic/tls-config';
 
 /** What a TLS handshake told about the other side. */
 export interface Peer {
-  /** URI SANs of its certificate. */
-  readonly uriSans: readonly string[];
+  /** What its certificate calls it. */
+  readonly names: PeerNames;
   /** SHA-256 of its certificate, lower case hex; as `Hash` in x-forwarded-client-cert. */
   readonly fingerprint: string;
-  /** RFC 2253 form; empty for mesh certificates, whose identity is the SAN. */
-  readonly subject: string;
   /** When its certificate ends, wall clock. OpenSSL does not look at it again where a session is resumed. */
   readonly notAfterMs: number;
 }
@@ -17,24 +17,31 @@ export const peerOf = (socket: TLSSocket): Peer | null => {
   const certificate = socket.getPeerX509Certificate();
   if (!certificate) return null;
   return {
-    uriSans: uriSans(certificate.subjectAltName ?? ''),
+    names: namesOf(certificate),
     fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
-    subject: certificate.subject ? certificate.subject.split('\n').reverse().join(',') : '',
     notAfterMs: certificate.validToDate.getTime(),
   };
 };
 
 /**
  * Node gives subject alternative names as one text, `URI:spiffe://…, DNS:…`, and quotes a value that could be mistaken
- * for two. No SPIFFE id needs quotes, so a text with any gives no names at all.
+ * for two. No SPIFFE id or DNS name needs quotes, so a text with any gives no names at all.
  */
-const uriSans = (text: string): readonly string[] =>
-  text.includes('"')
-    ? []
-    : text
-        .split(', ')
-        .filter((name) => name.startsWith('URI:'))
-        .map((name) => name.slice(4));
+export const namesOf = ({ subjectAltName, subject }: X509Certificate): PeerNames => {
+  const text = subjectAltName ?? '';
+  const subjectName = subject ? subject.split('\n').reverse().join(',') : '';
+  if (text.includes('"')) return { ...noNames, subject: subjectName };
+  const all = text.split(', ');
+  const of = (prefix: string): readonly string[] =>
+    all.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+  return {
+    uris: of('URI:'),
+    dns: of('DNS:'),
+    emails: of('email:'),
+    addresses: of('IP Address:'),
+    subject: subjectName,
+  };
+};
 
 /** Node checks a server's certificate itself; a client's it leaves to the owner of a `tls.Server`, which we have not. */
 interface VerifyingHandle {

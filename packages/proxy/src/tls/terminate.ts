@@ -14,7 +14,7 @@ export interface Terminated {
   readonly socket: TLSSocket;
   /** The mesh's roots vouch for the peer, and its name is acceptable. */
   readonly mtls: boolean;
-  /** Its SPIFFE id; empty without a certificate. */
+  /** Its SPIFFE id, or what else a certificate calls it that other roots vouch for; empty without a certificate. */
   readonly principal: string;
   readonly clientCert: string;
   /** What to send first, to a client that wants to know and will say who it is too; else null. */
@@ -50,8 +50,8 @@ export const terminateTls = (
   );
   const secure = new TLSSocket(socket, {
     isServer: true,
-    secureContext: server.secureContext,
-    requestCert: true,
+    secureContext: server.contextFor(detected.serverName),
+    requestCert: server.asksForCertificate,
     // OpenSSL's verdict is asked for below, where a refusal can be told from an accident.
     rejectUnauthorized: false,
     ...(common.length > 0 && { ALPNProtocols: common }),
@@ -69,23 +69,22 @@ export const terminateTls = (
     handshake.ended();
     const peer = peerOf(secure);
     const verified = peer !== null && clientVerified(secure) && context.clock.now() < peer.notAfterMs;
-    const principal = verified ? server.verifyPeer(peer.uriSans) : '';
+    const principal = verified ? server.verifyPeer(peer.names) : null;
     stats.handshake++;
     if (secure.isSessionReused()) stats.session_reused++;
     if (peer === null) stats.no_certificate++;
-    if (principal === '' && (peer !== null || config.requireClientCertificate)) {
+    if (principal === null && (peer !== null || config.requireClientCertificate)) {
       if (peer === null) stats.fail_verify_no_cert++;
       else if (verified) stats.fail_verify_san++;
       else stats.fail_verify_error++;
       secure.destroy();
       return;
     }
-    const mtls = principal !== '' && peer !== null;
     done({
       socket: secure,
-      mtls,
-      principal,
-      clientCert: mtls ? clientCertElement(peer, context.local.principal) : '',
+      mtls: server.mesh && principal !== null,
+      principal: principal ?? '',
+      clientCert: peer === null ? '' : clientCertElement(peer, server.mesh ? context.local.principal : ''),
       greeting: secure.alpnProtocol === PEER_EXCHANGE ? server.greeting : null,
     });
   });

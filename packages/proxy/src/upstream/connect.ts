@@ -1,6 +1,7 @@
 import { connect as netConnect, type OnReadOpts, type Socket } from 'node:net';
-import { connect as tlsConnect, type TLSSocket } from 'node:tls';
+import { connect as tlsConnect, type SecureContext, type TLSSocket } from 'node:tls';
 import type { ClusterConfig } from '@weft/traffic/runtime-config';
+import { noNames, type PeerNames } from '@weft/traffic/tls-config';
 import type { ClientTls, Host } from '../context.ts';
 import { readBuffer } from '../shared-read-buffer.ts';
 import { PEER_EXCHANGE, PeerGreetingReader } from '../tcp/peer-exchange.ts';
@@ -12,7 +13,9 @@ import { peerOf } from '../tls/peer.ts';
  */
 export interface TlsSession {
   readonly ticket: Buffer;
-  readonly uriSans: readonly string[];
+  readonly names: PeerNames;
+  /** Made under these roots and this certificate, and worth nothing under others. */
+  readonly context: SecureContext;
   /** When the server's certificate ends, wall clock: the session is not to be resumed after that. */
   readonly notAfterMs: number;
 }
@@ -110,31 +113,33 @@ const connectTls = (
 ): TLSSocket => {
   const sni = host.tls?.sni ?? '';
   const greetings: Greetings = { reader: null };
+  const resumable = session?.context === tls.secureContext ? session : undefined;
   const socket = tlsConnect({
     host: host.address,
     port: host.port,
     ...(host.lookup !== null && { lookup: host.lookup }),
     secureContext: tls.secureContext,
-    minVersion: 'TLSv1.2',
     // Who has nothing to say does not offer to exchange.
     ALPNProtocols: alpn.filter((protocol) => protocol !== PEER_EXCHANGE || tls.greeting !== null),
     ...(sni && { servername: sni }),
-    session: session?.ticket,
-    // Who the server is, its URI SAN says (below), not a DNS name.
+    ...(resumable !== undefined && { session: resumable.ticket }),
+    rejectUnauthorized: tls.verifies,
+    // Who the server is, its names say (below), as the configuration has them.
     checkServerIdentity: () => undefined,
     ...netOptions(behindGreeting(events, greetings)),
   });
   socket.setNoDelay(true);
-  let uriSans: readonly string[] = [];
+  const context = tls.secureContext;
+  let names = noNames;
   let notAfterMs = 0;
-  socket.on('session', (ticket: Buffer) => events.onSession({ ticket, uriSans, notAfterMs }));
+  socket.on('session', (ticket: Buffer) => events.onSession({ ticket, names, context, notAfterMs }));
   socket.on('secureConnect', () => {
-    const resumed = session !== undefined && socket.isSessionReused();
-    const peer = resumed ? session : peerOf(socket);
-    uriSans = peer?.uriSans ?? [];
+    const resumed = resumable !== undefined && socket.isSessionReused();
+    const peer = resumed ? resumable : peerOf(socket);
+    names = peer?.names ?? noNames;
     notAfterMs = peer?.notAfterMs ?? 0;
-    const principal = tls.verifyPeer(uriSans);
-    if (!socket.authorized || principal === '') {
+    const principal = tls.verifies ? tls.verifyPeer(names) : '';
+    if ((tls.verifies && !socket.authorized) || principal === null) {
       socket.destroy(new Error('TLS_error:|certificate verify failed: SAN matcher'));
       return;
     }
@@ -142,7 +147,7 @@ const connectTls = (
       greetings.reader = new PeerGreetingReader();
       socket.write(tls.greeting);
     }
-    events.onConnected(principal);
+    events.onConnected(tls.mesh ? principal : '');
   });
   return socket;
 };

@@ -1,14 +1,14 @@
 import type { TransportSocket } from '@weft/xds-api/gen/envoy/config/core/v3';
 import type {
-  CertificateValidationContext,
   CommonTlsContext,
   DownstreamTlsContext,
   UpstreamTlsContext,
 } from '@weft/xds-api/gen/envoy/extensions/transport_sockets/tls/v3';
-import type { StringMatcher } from '@weft/xds-api/gen/envoy/type/matcher/v3';
-import type { TlsContextConfig } from '../runtime-config.ts';
+import type { CertificateConfig, TlsContextConfig } from '../tls-config.ts';
 import { fail } from './failure.ts';
-import { at, oneOf, onlyKnown, required, typeOf, unpack } from './fields.ts';
+import { at, onlyKnown, required, typeOf, unpack } from './fields.ts';
+import { compileTlsParams } from './tls-params.ts';
+import { compileDataSource, compileValidation } from './tls-validation.ts';
 
 const PACKAGE = 'envoy.extensions.transport_sockets';
 
@@ -39,89 +39,71 @@ const downstream = (json: DownstreamTlsContext, path: string): TlsContextConfig 
       'disableStatefulSessionResumption',
       'preferClientCiphers',
       'ocspStaplePolicy',
+      'fullScanCertsOnSniMismatch',
     ],
   );
   const requireClientCertificate = json.requireClientCertificate ?? false;
-  const common = commonContext(json.commonTlsContext ?? {}, at(path, 'commonTlsContext'));
-  if (!common.certificateSecret) fail(at(path, 'commonTlsContext.tlsCertificateSdsSecretConfigs'), 'is required');
-  if (requireClientCertificate && !common.validationSecret) {
-    fail(
-      at(path, 'commonTlsContext.validationContextSdsSecretConfig'),
-      'is required, or any client certificate would do',
-    );
+  const common = at(path, 'commonTlsContext');
+  const { acceptUntrusted, ...context } = commonContext(json.commonTlsContext ?? {}, common);
+  if (context.certificates.length === 0) fail(at(common, 'tlsCertificates'), 'is required');
+  if (acceptUntrusted) {
+    fail(at(common, 'validationContext.trustChainVerification'), 'would let any client pass for another');
   }
-  return { ...common, requireClientCertificate, sni: '' };
+  if (requireClientCertificate && context.roots === null) {
+    fail(at(common, 'validationContext'), 'is required, or any client certificate would do');
+  }
+  return { ...context, requireClientCertificate, sni: '' };
 };
 
 const upstream = (json: UpstreamTlsContext, path: string): TlsContextConfig => {
   onlyKnown(json, path, ['commonTlsContext', 'sni'], ['maxSessionKeys', 'enforceRsaKeyUsage']);
-  const common = commonContext(json.commonTlsContext ?? {}, at(path, 'commonTlsContext'));
-  if (!common.validationSecret) {
-    fail(
-      at(path, 'commonTlsContext.validationContextSdsSecretConfig'),
-      'is required, or any server certificate would do',
-    );
+  const common = at(path, 'commonTlsContext');
+  const { acceptUntrusted, ...context } = commonContext(json.commonTlsContext ?? {}, common);
+  if (context.certificates.length > 1) fail(at(common, 'tlsCertificates'), 'more than one is not supported');
+  if (context.roots === null && !acceptUntrusted) {
+    const hint = 'is required, or any server certificate would do (ACCEPT_UNTRUSTED says that outright)';
+    fail(at(common, 'validationContext'), hint);
   }
-  return { ...common, requireClientCertificate: false, sni: json.sni ?? '' };
+  return { ...context, ...(acceptUntrusted && { roots: null }), requireClientCertificate: false, sni: json.sni ?? '' };
 };
 
-const commonContext = (
-  json: CommonTlsContext,
-  path: string,
-): Pick<TlsContextConfig, 'certificateSecret' | 'validationSecret' | 'peerSans' | 'alpn'> => {
+type Common = Omit<TlsContextConfig, 'requireClientCertificate' | 'sni'> & { readonly acceptUntrusted: boolean };
+
+const commonContext = (json: CommonTlsContext, path: string): Common => {
   onlyKnown(json, path, [
     'tlsParams',
+    'tlsCertificates',
     'tlsCertificateSdsSecretConfigs',
+    'validationContext',
     'validationContextSdsSecretConfig',
     'combinedValidationContext',
     'alpnProtocols',
   ]);
-  checkVersions(json, at(path, 'tlsParams'));
-  const certificates = json.tlsCertificateSdsSecretConfigs ?? [];
-  if (certificates.length > 1) fail(at(path, 'tlsCertificateSdsSecretConfigs'), 'more than one is not supported');
-  const combined = json.combinedValidationContext;
-  if (combined)
-    onlyKnown(combined, at(path, 'combinedValidationContext'), [
-      'defaultValidationContext',
-      'validationContextSdsSecretConfig',
-    ]);
-  const validation = json.validationContextSdsSecretConfig ?? combined?.validationContextSdsSecretConfig;
+  const { roots, peerSans, acceptUntrusted } = compileValidation(json, path);
   return {
-    certificateSecret: certificates[0]?.name ?? '',
-    validationSecret: validation?.name ?? '',
-    peerSans: peerSans(
-      combined?.defaultValidationContext ?? {},
-      at(path, 'combinedValidationContext.defaultValidationContext'),
-    ),
+    certificates: certificatesOf(json, path),
+    roots,
+    peerSans,
+    acceptUntrusted,
     alpn: [...(json.alpnProtocols ?? [])],
+    ...compileTlsParams(json.tlsParams, at(path, 'tlsParams')),
   };
 };
 
-/** 1.2 is the lowest version that is ever spoken, 1.3 the highest; narrower bounds and cipher lists are not there yet. */
-const checkVersions = (json: CommonTlsContext, path: string): void => {
-  const params = json.tlsParams;
-  if (!params) return;
-  onlyKnown(params, path, ['tlsMinimumProtocolVersion', 'tlsMaximumProtocolVersion']);
-  oneOf(params.tlsMinimumProtocolVersion, 'TLS_AUTO', ['TLS_AUTO', 'TLSv1_2'], at(path, 'tlsMinimumProtocolVersion'));
-  oneOf(params.tlsMaximumProtocolVersion, 'TLS_AUTO', ['TLS_AUTO', 'TLSv1_3'], at(path, 'tlsMaximumProtocolVersion'));
-};
-
-const peerSans = (json: CertificateValidationContext, path: string): TlsContextConfig['peerSans'] => {
-  onlyKnown(json, path, ['matchTypedSubjectAltNames', 'matchSubjectAltNames'], ['suppressClientCaList']);
-  const typed = (json.matchTypedSubjectAltNames ?? []).map((san, i) => {
-    const here = at(at(path, 'matchTypedSubjectAltNames'), i);
-    onlyKnown(san, here, ['sanType', 'matcher']);
-    oneOf(san.sanType, 'SAN_TYPE_UNSPECIFIED', ['URI'], at(here, 'sanType'));
-    return sanMatcher(required(san.matcher, at(here, 'matcher')), at(here, 'matcher'));
-  });
-  const untyped = (json.matchSubjectAltNames ?? []).map((san, i) =>
-    sanMatcher(san, at(at(path, 'matchSubjectAltNames'), i)),
-  );
-  return [...typed, ...untyped];
-};
-
-const sanMatcher = (json: StringMatcher, path: string): TlsContextConfig['peerSans'][number] => {
-  onlyKnown(json, path, ['exact', 'prefix']);
-  if (json.exact) return { exact: json.exact };
-  return json.prefix ? { prefix: json.prefix } : fail(path, 'says no name');
-};
+const certificatesOf = (json: CommonTlsContext, path: string): CertificateConfig[] => [
+  ...(json.tlsCertificateSdsSecretConfigs ?? []).map(({ name }, i) => ({
+    kind: 'secret' as const,
+    name: required(name, at(at(at(path, 'tlsCertificateSdsSecretConfigs'), i), 'name')),
+  })),
+  ...(json.tlsCertificates ?? []).map((certificate, i) => {
+    const here = at(at(path, 'tlsCertificates'), i);
+    onlyKnown(certificate, here, ['certificateChain', 'privateKey'], ['watchedDirectory', 'ocspStaple']);
+    const chain = required(certificate.certificateChain, at(here, 'certificateChain'));
+    const key = required(certificate.privateKey, at(here, 'privateKey'));
+    return {
+      kind: 'data' as const,
+      chain: compileDataSource(chain, at(here, 'certificateChain')),
+      key: compileDataSource(key, at(here, 'privateKey')),
+    };
+  }),
+];
