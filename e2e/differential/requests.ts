@@ -445,6 +445,8 @@ for (const method of ['HEAD', 'POST'])
       method === 'POST' ? ['Content-Length: 2'] : [],
       method === 'POST' ? 'hi' : '',
     ).replaceAll('HOST', 'routed');
+routedGet('header formats', '/formats?a=b', 'X-In: caller', 'X-None: caller');
+routedGet('header formats, nothing given', '/formats');
 routedGet('header operations', '/headers', 'X-Set: caller', 'X-Add: caller', 'X-Gone: caller');
 for (const path of [
   '/retry/fails/1',

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { needs, sharedDir } from '@weft/testkit/require';
 import { compileRouteTable, isCompileError } from '@weft/traffic/compile';
 import { virtualClusterOf } from '@weft/traffic/explain';
+import { emptyAccessRecord } from '@weft/telemetry/access-record';
 import { applyHeaderOperations } from '@weft/traffic/header-operations';
 import type { RequestView } from '@weft/traffic/request';
 import { pickCluster, type Route, type RouteTable, rewritePath } from '@weft/traffic/route-table';
@@ -149,7 +150,8 @@ const observe = (table: RouteTable, route: Route | null, routerCase: RouterCase)
       );
     }
   }
-  if (route) applyHeaderOperations(route.responseHeaders, observed.responseHeaders);
+  if (route)
+    applyHeaderOperations(route.responseHeaders, observed.responseHeaders, { accessRecord: emptyAccessRecord });
   return observed;
 };
 

@@ -1,3 +1,4 @@
+import { compileHeaderFormat } from '@weft/telemetry/access-log';
 import { type Issue, formatPath, showValue } from './issue.ts';
 import type { FieldPath } from './manifest-file.ts';
 import { isRecord } from './manifest-object.ts';
@@ -60,14 +61,28 @@ const virtualService: readonly NotYet[] = [
   ignored(VS, 'spec.http[].match[].statPrefix', 'statistics of one match', 4, 'reviews'),
 ];
 
-/** `%REQ(X)%` and the like; `%%` is a percent sign. Our proxy refuses what it cannot expand, so the object is not used. */
-const hasFormatCommand = (value: unknown): boolean =>
-  typeof value === 'string' && value.replaceAll('%%', '').includes('%');
+/** `%HOSTNAME%` and the like; `%REQ(X)%` is understood. Our proxy refuses what it cannot expand, so the object is not used. */
+const hasUnknownCommand = (value: unknown): boolean => {
+  if (typeof value !== 'string') return false;
+  try {
+    compileHeaderFormat(value);
+    return /%(HOSTNAME|ENVIRONMENT\()/.test(value);
+  } catch {
+    return true;
+  }
+};
 
 const headerFormats: readonly NotYet[] = ['spec.http[].headers', 'spec.http[].route[].headers'].flatMap((path) =>
   ['request.set', 'request.add', 'response.set', 'response.add'].map(
     (operation): NotYet => ({
-      ...ignored(VS, `${path}.${operation}.*`, 'commands in the values of headers', 4, '%REQ(x-b)%', hasFormatCommand),
+      ...ignored(
+        VS,
+        `${path}.${operation}.*`,
+        'this command in the value of a header',
+        4,
+        '%HOSTNAME%',
+        hasUnknownCommand,
+      ),
       effect: 'object',
     }),
   ),

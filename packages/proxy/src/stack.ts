@@ -375,7 +375,7 @@ class HttpStack implements HttpService {
       }
       this.stats.rbac.allowed++;
     }
-    applyHeaderOperations(manager.requestHeaderOps, headers);
+    applyHeaderOperations(manager.requestHeaderOps, headers, x);
 
     // ─── route ───
     const table =
@@ -424,8 +424,8 @@ class HttpStack implements HttpService {
       this.stats.no_cluster++;
       return x.reply(clusterNotFound(action.clusterNotFoundStatus));
     }
-    applyHeaderOperations(weighted.requestHeaders, x.headers);
-    applyHeaderOperations(route.requestHeaders, x.headers);
+    applyHeaderOperations(weighted.requestHeaders, x.headers, x);
+    applyHeaderOperations(route.requestHeaders, x.headers, x);
     return x.forward(action, weighted, cluster);
   }
 

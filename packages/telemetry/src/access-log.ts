@@ -125,6 +125,21 @@ const parse = (format: string, host: AccessLogHost): (string | Operator)[] => {
   return parts;
 };
 
+/**
+ * A header's value with operators in it, as Envoy's `request_headers_to_add` have them: what is unset is nothing, not a dash.
+ * Null: there are none in it. Throws as `compileAccessLogFormat` does.
+ * https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/headers#custom-request-response-headers
+ */
+export const compileHeaderFormat = (format: string): AccessLogFormat | null => {
+  const parts = parse(format, noHost);
+  if (parts.every((part) => typeof part === 'string')) return null;
+  return (record) => {
+    let value = '';
+    for (const part of parts) value += typeof part === 'string' ? part : escapeControl(String(part(record) ?? ''));
+    return value;
+  };
+};
+
 const textOf =
   (operator: Operator): ((record: AccessRecord) => string) =>
   (record) => {

@@ -12,6 +12,7 @@ import { seededRandom } from '@weft/base/random';
 import fc from 'fast-check';
 import { compileRouteTable, isCompileError } from './compile.ts';
 import { explainMatch } from './explain.ts';
+import { emptyAccessRecord } from '@weft/telemetry/access-record';
 import { applyHeaderOperations } from './header-operations.ts';
 import type { RequestView } from './request.ts';
 import { type ForwardAction, pickCluster, type Route, type RouteTable, rewritePath } from './route-table.ts';
@@ -391,7 +392,7 @@ test('header operations of route, virtual host and table are merged in Envoy’s
     const headers: string[] = [];
     const route = table.match(requestOf());
     assert.ok(route);
-    applyHeaderOperations(route.requestHeaders, headers);
+    applyHeaderOperations(route.requestHeaders, headers, { accessRecord: emptyAccessRecord });
     return headers;
   };
   assert.deepEqual(seen(false), ['x', 'table']);

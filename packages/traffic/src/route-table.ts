@@ -41,6 +41,8 @@ export interface FilterConfigs {
 export interface VirtualHostInfo {
   readonly name: string;
   readonly includeAttemptCount: boolean;
+  /** The answer says in how many attempts it was had. */
+  readonly includeAttemptCountInResponse: boolean;
 }
 
 export interface ForwardAction {

@@ -1,4 +1,4 @@
-import type { AccessLogFormatSettings } from '@weft/telemetry/access-log';
+import type { AccessLogFormat, AccessLogFormatSettings } from '@weft/telemetry/access-log';
 import type { Authorizer } from './authorize.ts';
 import type { CidrRange } from './cidr.ts';
 import type { FaultPolicy } from './fault.ts';
@@ -120,7 +120,21 @@ export interface HeaderOperations {
   /** As `add`, where the header is not there. */
   readonly addIfAbsent?: readonly string[];
   readonly add: readonly string[];
+  /** All of it one by one, where a value is made of the request at hand; the lists above are empty then. */
+  readonly steps?: readonly HeaderStep[];
 }
+
+export type HeaderStep =
+  | { readonly kind: 'remove'; readonly name: string }
+  | {
+      readonly kind: 'set' | 'overwrite' | 'addIfAbsent' | 'add';
+      readonly name: string;
+      readonly value: string;
+      /** Null: the value is what it is. */
+      readonly format: AccessLogFormat | null;
+      /** An empty value of a format is a header too. */
+      readonly keepEmpty: boolean;
+    };
 
 export interface AccessLogConfig {
   /** `/dev/stdout` or a file. */

@@ -12,8 +12,9 @@
 import { type ConnectionView, headerValue, type RequestView } from '@weft/traffic/request';
 import { applyCors, type CorsPolicy } from '@weft/traffic/cors';
 import { grpcToHttpStatus, httpToGrpcStatus } from '@weft/traffic/grpc-status';
+import type { AccessRecord } from '@weft/telemetry/access-record';
 import type { HopSpan } from '@weft/telemetry/trace-headers';
-import { applyHeaderOperations, noHeaderOperations } from '@weft/traffic/header-operations';
+import { applyHeaderOperations, type HeaderSubject, noHeaderOperations } from '@weft/traffic/header-operations';
 import type { HeaderOperations } from '@weft/traffic/runtime-config';
 import { type ForwardAction, type Route, rewritePath, type WeightedCluster } from '@weft/traffic/route-table';
 import type { Cluster, Host } from '../context.ts';
@@ -43,7 +44,7 @@ import {
   resetFlags,
   upstreamReset,
 } from './outcome.ts';
-import { report, tunnelOpened } from './report.ts';
+import { accessRecord, report, tunnelOpened } from './report.ts';
 import {
   type AttemptFailure,
   mayRetryNow,
@@ -83,7 +84,7 @@ const nothing: Omit<IncomingRequest, 'headers'> = {
 };
 
 export class Exchange
-  implements RequestView, KnownHeaders, OutgoingRequest, ResponseSink, ConnectionWaiter, TimerTarget
+  implements RequestView, KnownHeaders, HeaderSubject, OutgoingRequest, ResponseSink, ConnectionWaiter, TimerTarget
 {
   // As policies and routes see the request.
   method = '';
@@ -290,6 +291,11 @@ export class Exchange
     this.#touch();
   }
 
+  /** As it stands now, for values of headers that are made of it. */
+  accessRecord(): AccessRecord {
+    return accessRecord(this, this.service.context.clock.monotonic() - this.startMs, this.flags || '-');
+  }
+
   /** Answers from here, unless a response is on its way already. `ops`: what the route does to the headers of its answers. */
   reply(reply: LocalReply, headers: readonly string[] = [], ops: HeaderOperations = noHeaderOperations): void {
     if (this.#state === 'responding' || this.#state === 'responded') return;
@@ -308,9 +314,11 @@ export class Exchange
       if (body !== '') all.push('grpc-message', encodeGrpcMessage(body));
       body = '';
     } else if (body !== '') all.push('content-type', 'text/plain');
-    applyHeaderOperations(ops, all);
+    this.responseHeaders = all;
+    this.#countAttempts(all);
+    applyHeaderOperations(ops, all, this);
     if (this.cors !== null) applyCors(this.cors, this.corsOrigin, all);
-    applyHeaderOperations(manager.responseHeaderOps, all);
+    applyHeaderOperations(manager.responseHeaderOps, all, this);
     // HTTP/2 says by the head itself that there is no body; a gRPC client takes that for what it is: trailers.
     if (body !== '' || this.downstream.protocol !== 'HTTP/2') all.push('content-length', `${Buffer.byteLength(body)}`);
     all.push('date', new Date(context.clock.now()).toUTCString());
@@ -323,6 +331,11 @@ export class Exchange
     }
     this.downstream.end([]);
     this.#responded();
+  }
+
+  #countAttempts(headers: string[]): void {
+    if (this.attempts > 0 && this.route?.virtualHost.includeAttemptCountInResponse)
+      headers.push('x-envoy-attempt-count', `${this.attempts}`);
   }
 
   // ─── the request ───
@@ -339,8 +352,8 @@ export class Exchange
     }
     this.originalPath = this.path;
     if (this.connection.mtls) {
-      if (this.route?.virtualHost.includeAttemptCount) applyHeaderOperations(withoutAttemptCount, this.headers);
-      if (action.timeoutMs > 0) applyHeaderOperations(withoutTimeout, this.headers);
+      if (this.route?.virtualHost.includeAttemptCount) applyHeaderOperations(withoutAttemptCount, this.headers, this);
+      if (action.timeoutMs > 0) applyHeaderOperations(withoutTimeout, this.headers, this);
     }
     if (this.method === 'CONNECT') this.#tunnel = true;
     else this.path = rewritePath(action, this.path);
@@ -688,10 +701,12 @@ export class Exchange
     this.upstreamServiceMs = this.#nowMs - this.startMs - this.#heldMs;
     const { headers } = head;
     headers.push('x-envoy-upstream-service-time', `${Math.trunc(this.upstreamServiceMs)}`);
-    if (this.#weighted !== null) applyHeaderOperations(this.#weighted.responseHeaders, headers);
-    if (this.route !== null) applyHeaderOperations(this.route.responseHeaders, headers);
+    this.responseHeaders = headers;
+    this.#countAttempts(headers);
+    if (this.#weighted !== null) applyHeaderOperations(this.#weighted.responseHeaders, headers, this);
+    if (this.route !== null) applyHeaderOperations(this.route.responseHeaders, headers, this);
     if (this.cors !== null) applyCors(this.cors, this.corsOrigin, headers);
-    applyHeaderOperations(this.service.manager.responseHeaderOps, headers);
+    applyHeaderOperations(this.service.manager.responseHeaderOps, headers, this);
     if (head.status === 101) {
       this.#writeHead(101, head.reason, headers, false, head.upgrade);
       this.#stream?.openTunnel();

@@ -73,7 +73,7 @@ export class Mirror implements ConnectionWaiter, OutgoingRequest, ResponseSink, 
     this.host = mirrorHost(policy, x.host);
     this.headers = [...x.headers];
     this.openEnded = x.openEnded;
-    applyHeaderOperations(policy.requestHeaders, this.headers);
+    applyHeaderOperations(policy.requestHeaders, this.headers, x);
     x.attemptHeaders(host, 1, this.extra);
     cluster.activeRequests++;
     host.active++;

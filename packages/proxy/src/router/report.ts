@@ -119,7 +119,8 @@ const outboundLabels = (x: Exchange): RequestLabels => {
 const outboundService = ({ cluster, route, upstreamHost }: Exchange): DestinationService =>
   cluster === null && route?.name === 'block_all' ? blackHole : destinationService(cluster, upstreamHost);
 
-const accessRecord = (x: Exchange, durationMs: number, flags: string): AccessRecord => {
+/** `flags`: `-` if there are none. */
+export const accessRecord = (x: Exchange, durationMs: number, flags: string): AccessRecord => {
   const view = x.connection;
   return {
     ...emptyAccessRecord(),

@@ -307,7 +307,7 @@ export const retryPolicy = (
 /** A route for everything to one cluster. */
 export const forwardTo = (cluster: string, over: Partial<ForwardAction> = {}): Route => ({
   name: 'default',
-  virtualHost: { name: 'all', includeAttemptCount: true },
+  virtualHost: { name: 'all', includeAttemptCount: true, includeAttemptCountInResponse: false },
   origin: '',
   operation: '',
   requestHeaders: noHeaderOperations,

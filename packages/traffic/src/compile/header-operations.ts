@@ -1,13 +1,10 @@
+import { type AccessLogFormat, compileHeaderFormat } from '@weft/telemetry/access-log';
 import type { HeaderMutation } from '@weft/xds-api/gen/envoy/config/common/mutation_rules/v3';
 import type { HeaderValueOption } from '@weft/xds-api/gen/envoy/config/core/v3';
 import { noHeaderOperations } from '../header-operations.ts';
-import type { HeaderOperations } from '../runtime-config.ts';
+import type { HeaderOperations, HeaderStep } from '../runtime-config.ts';
 import { fail } from './failure.ts';
 import { at, onlyKnown, required } from './fields.ts';
-
-export type HeaderStep =
-  | { readonly kind: 'remove'; readonly name: string }
-  | { readonly kind: 'set' | 'overwrite' | 'addIfAbsent' | 'add'; readonly name: string; readonly value: string };
 
 /** What one level (table, virtual host, route, weighted cluster) does: Envoy removes first, then adds in order. */
 export const headerSteps = (
@@ -41,11 +38,13 @@ const headerOption = (option: HeaderValueOption, path: string): HeaderStep[] => 
   const header = required(option.header, at(path, 'header'));
   onlyKnown(header, at(path, 'header'), ['key', 'value']);
   const name = headerName(required(header.key, at(path, 'header.key')), at(path, 'header.key'));
-  const value = plainValue(header.value ?? '', at(path, 'header.value'));
+  const format = formatOf(header.value ?? '', at(path, 'header.value'));
+  const value = (header.value ?? '').replaceAll('%%', '%');
+  const keepEmpty = option.keepEmptyValue === true;
   // An empty value is dropped unless it is asked for.
-  if (value === '' && !option.keepEmptyValue) return [];
+  if (value === '' && !keepEmpty) return [];
   const kind = option.append === false ? 'set' : actions[option.appendAction ?? 'APPEND_IF_EXISTS_OR_ADD'];
-  return [{ kind, name, value }];
+  return [{ kind, name, value, format, keepEmpty }];
 };
 
 const headerName = (name: string, path: string): string => {
@@ -55,11 +54,18 @@ const headerName = (name: string, path: string): string => {
   return lower;
 };
 
-/** `%%` is a percent sign; format commands (`%REQ(X)%`) are not there yet. */
-const plainValue = (value: string, path: string): string => {
+/** What the process is called is not known here. */
+const OF_THE_PROCESS = /%(HOSTNAME|ENVIRONMENT\()/;
+
+/** Null: the value has no operators; `%%` is a percent sign. */
+const formatOf = (value: string, path: string): AccessLogFormat | null => {
   if (/[\r\n\0]/.test(value)) fail(path, 'a header value must be one line');
-  if (/(^|[^%])(%%)*%([^%]|$)/.test(value)) fail(path, `the command in "${value}" is not supported`);
-  return value.replaceAll('%%', '%');
+  if (OF_THE_PROCESS.test(value)) fail(path, `the command in "${value}" is not supported`);
+  try {
+    return compileHeaderFormat(value);
+  } catch {
+    return fail(path, `the command in "${value}" is not supported`);
+  }
 };
 
 interface HeaderState {
@@ -73,6 +79,7 @@ interface HeaderState {
 /** Folds steps into operations with the same effect on every head; the shared `noHeaderOperations` if there are none. */
 export const foldHeaderSteps = (steps: readonly HeaderStep[]): HeaderOperations => {
   if (steps.length === 0) return noHeaderOperations;
+  if (steps.some((step) => step.kind !== 'remove' && step.format !== null)) return { ...noHeaderOperations, steps };
   const states = new Map<string, HeaderState>();
   for (const step of steps) {
     let state = states.get(step.name);

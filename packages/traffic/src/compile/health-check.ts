@@ -8,6 +8,7 @@ import type {
   RequestMethod,
 } from '@weft/xds-api/gen/envoy/config/core/v3';
 import type { Int64Range } from '@weft/xds-api/gen/envoy/type/v3';
+import { emptyAccessRecord } from '@weft/telemetry/access-record';
 import { applyHeaderOperations } from '../header-operations.ts';
 import type {
   GrpcProbe,
@@ -122,7 +123,7 @@ const http = (json: HealthCheck_HttpHealthCheck, path: string): HttpProbe => {
 
 const headers = (json: readonly HeaderValueOption[] | undefined, path: string): string[] => {
   const flat: string[] = [];
-  applyHeaderOperations(foldHeaderSteps(headerSteps(json, [], path, '')), flat);
+  applyHeaderOperations(foldHeaderSteps(headerSteps(json, [], path, '')), flat, { accessRecord: emptyAccessRecord });
   return flat;
 };
 

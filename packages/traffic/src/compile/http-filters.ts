@@ -7,12 +7,12 @@ import type { Router } from '@weft/xds-api/gen/envoy/extensions/filters/http/rou
 import type { HttpFilter } from '@weft/xds-api/gen/envoy/extensions/filters/network/http_connection_manager/v3';
 import type { Authorizer } from '../authorize.ts';
 import type { FaultPolicy } from '../fault.ts';
-import type { HeaderOperations, HttpConnectionManagerConfig } from '../runtime-config.ts';
+import type { HeaderOperations, HeaderStep, HttpConnectionManagerConfig } from '../runtime-config.ts';
 import { checkDnsCache } from './dns-cache.ts';
 import { fail } from './failure.ts';
 import { compileFault } from './fault.ts';
 import { at, onlyKnown, required, typeOf, unpack } from './fields.ts';
-import { foldHeaderSteps, type HeaderStep, mutationSteps } from './header-operations.ts';
+import { foldHeaderSteps, mutationSteps } from './header-operations.ts';
 import { compileRbacRules } from './rbac.ts';
 
 export interface HttpFilters {

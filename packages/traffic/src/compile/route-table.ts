@@ -5,12 +5,12 @@ import { noHeaderOperations } from '../header-operations.ts';
 import type { PathMatcher } from '../path-matcher.ts';
 import { Redirect } from '../redirect.ts';
 import type { Route, VirtualHostInfo } from '../route-table.ts';
-import type { HeaderOperations } from '../runtime-config.ts';
+import type { HeaderOperations, HeaderStep } from '../runtime-config.ts';
 import { VirtualHosts } from '../virtual-hosts.ts';
 import { fail } from './failure.ts';
 import { at, onlyKnown, required } from './fields.ts';
 import { FilterConfigLevels } from './filter-configs.ts';
-import { foldHeaderSteps, type HeaderStep, headerSteps } from './header-operations.ts';
+import { foldHeaderSteps, headerSteps } from './header-operations.ts';
 import { compileRedirect } from './redirect.ts';
 import { compileDirectResponse, compileForward } from './route-action.ts';
 import { compileRouteMatch } from './route-match.ts';
@@ -151,23 +151,19 @@ const virtualHost = (json: VirtualHost, levels: HeaderLevels, table: Around, pat
       'responseHeadersToAdd',
       'responseHeadersToRemove',
       'includeRequestAttemptCount',
+      'includeAttemptCountInResponse',
       'retryPolicy',
       'virtualClusters',
       'typedPerFilterConfig',
       'requestMirrorPolicies',
     ],
-    [
-      'metadata',
-      'includeAttemptCountInResponse',
-      'includeIsTimeoutRetryHeader',
-      'perRequestBufferLimitBytes',
-      'requestBodyBufferLimit',
-    ],
+    ['metadata', 'includeIsTimeoutRetryHeader', 'perRequestBufferLimitBytes', 'requestBodyBufferLimit'],
   );
   const steps = stepsOf(json, path);
   const info: VirtualHostInfo = {
     name: required(json.name, at(path, 'name')),
     includeAttemptCount: json.includeRequestAttemptCount ?? false,
+    includeAttemptCountInResponse: json.includeAttemptCountInResponse ?? false,
   };
   const shared = {
     request: levels.merge(steps.request, [], 'request'),
