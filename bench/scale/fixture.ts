@@ -33,7 +33,8 @@ export const writeFixture = (
   const set = translateProxy(mesh, { pod, dataPlane: 'weft', bindAddress: pod.ip });
   let [bytes, first] = [0, 0];
   const write = (name: string, typeUrl: string, resources: readonly EncodedResource[]): void => {
-    const response = { typeUrl, version: '1', nonce: '1', resources, removed: [] };
+    const body = Buffer.concat(resources.map((r) => r.delta));
+    const response = { typeUrl, version: '1', nonce: '1', body, removed: [] };
     const parts = Buffer.concat(frameResponse('delta', response));
     bytes += parts.length;
     writeFileSync(join(dir, name), parts);

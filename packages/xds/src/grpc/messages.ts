@@ -6,13 +6,16 @@ import { GrpcError, grpcCodes } from './status.ts';
  */
 const PREFIX = 5;
 
-/** One framed message out of parts that stay as they are; they are copied once, into the frame. */
-export const frameMessage = (parts: readonly Uint8Array[]): Buffer => {
+/**
+ * One framed message out of parts that stay as they are; they are copied once, into the frame. `more`: bytes that belong
+ * to the message too and that the caller writes after it.
+ */
+export const frameMessage = (parts: readonly Uint8Array[], more = 0): Buffer => {
   let length = 0;
   for (const part of parts) length += part.length;
   const frame = Buffer.allocUnsafe(PREFIX + length);
   frame[0] = 0;
-  frame.writeUInt32BE(length, 1);
+  frame.writeUInt32BE(length + more, 1);
   let at = PREFIX;
   for (const part of parts) {
     frame.set(part, at);

@@ -87,6 +87,9 @@ const answerUnary = async (
   }
 };
 
+/** A last part from this length on is not copied. */
+const SHARED_BYTES = 16 * 1024;
+
 class ServerStream implements GrpcStream {
   readonly #stream: ServerHttp2Stream;
   readonly #handlers = new StreamHandlers();
@@ -133,7 +136,16 @@ class ServerStream implements GrpcStream {
     const stream = this.#stream;
     if (this.#handlers.closed || stream.destroyed || stream.writableEnded) return false;
     this.#respond();
-    return stream.write(frameMessage(message instanceof Uint8Array ? [message] : message));
+    if (message instanceof Uint8Array) return stream.write(frameMessage([message]));
+    const large = message.at(-1);
+    if (!large || large.length < SHARED_BYTES) return stream.write(frameMessage(message));
+    // Written as it is: others may be written the same bytes at the same time.
+    const head = frameMessage(message.slice(0, -1), large.length);
+    stream.cork();
+    stream.write(head);
+    const ready = stream.write(large);
+    stream.uncork();
+    return ready;
   }
 
   end(): void {

@@ -18,7 +18,7 @@ export interface GrpcStream {
   onEnd(handler: () => void): void;
   onDrain(handler: () => void): void;
   onClose(handler: (status: GrpcStatus) => void): void;
-  /** A message, or its parts: they are joined into one frame. */
+  /** A message, or its parts: they are joined into one frame; none may change afterwards. */
   write(message: Uint8Array | readonly Uint8Array[]): boolean;
   /** Server: ends the call with OK. Client: half-closes. */
   end(): void;

@@ -6,8 +6,10 @@ import type { GrpcContext, GrpcHandler } from '../grpc/server.ts';
 import { grpcCodes } from '../grpc/status.ts';
 import type { GrpcStream } from '../grpc/stream.ts';
 import type { Snapshot } from '../snapshot.ts';
+import { Admission } from './admission.ts';
 import { AdsStream, type TypeState } from './ads-stream.ts';
 import { parseRequest, type Protocol } from './protocol.ts';
+import { ResponseBodies } from './response-bodies.ts';
 
 /** Who is at the other end, proven by the connection (the SPIFFE id of its certificate); empty where nothing was. */
 export interface AdsPeer {
@@ -37,6 +39,8 @@ export interface AdsServerOptions {
    * Default 128 KiB: a proxy decodes that in a few milliseconds, between two requests. State of the world cannot be cut.
    */
   readonly maxResponseBytes?: number;
+  /** How many clients are served their first configuration at a time. Default 32. */
+  readonly admitAtOnce?: number;
 }
 
 export type AdsEvent = { readonly connection: AdsConnection } & (
@@ -68,10 +72,22 @@ export class AdsServer {
     number,
     { readonly connection: AdsConnection; readonly stream: AdsStream; readonly call: GrpcStream }
   >();
+  readonly #bodies = { sotw: new ResponseBodies('sotw'), delta: new ResponseBodies('delta') };
+  readonly #admission: Admission;
   #lastId = 0;
 
   constructor(options: AdsServerOptions) {
     this.#options = options;
+    this.#admission = new Admission({
+      clock: options.clock,
+      places: options.admitAtOnce ?? DEFAULT_ADMIT_AT_ONCE,
+      holdMs: ADMISSION_HOLD_MS,
+    });
+  }
+
+  /** Clients that came and have not been listened to yet. */
+  get waiting(): number {
+    return this.#admission.waiting;
   }
 
   get connections(): AdsConnection[] {
@@ -109,28 +125,37 @@ export class AdsServer {
   accept(protocol: Protocol, call: GrpcStream, peer: AdsPeer): void {
     let connection: AdsConnection | undefined;
     let stream: AdsStream | undefined;
+    let place: Place | undefined;
+    const leave = (): void => place?.leave();
     call.onClose(({ message }) => {
+      leave();
       stream?.close();
       if (!connection || !this.#streams.delete(connection.id)) return;
       this.#options.onEvent?.({ kind: 'disconnect', connection, message });
     });
-    call.onEnd(() => call.end());
-    call.onMessage((bytes) => {
-      const request = parse(protocol, bytes, call);
-      if (!request) return;
-      if (!stream) {
-        if (!request.node)
-          return call.fail(grpcCodes.invalidArgument, 'the first request of a stream must have a node');
-        connection = { id: ++this.#lastId, node: request.node, peer, protocol };
-        const answer = this.#options.connect(connection);
-        if ('refuse' in answer) return call.fail(grpcCodes.permissionDenied, answer.refuse);
-        stream = this.#open(connection, call, answer.snapshot);
-      }
-      if (!stream.request(request)) call.fail(grpcCodes.resourceExhausted, 'too many types on one stream');
-    });
+    call.onDrain(() => stream?.drained());
+    const listen = (): void => {
+      call.onEnd(() => call.end());
+      call.onMessage((bytes) => {
+        const request = parse(protocol, bytes, call);
+        if (!request) return;
+        if (!stream) {
+          if (!request.node)
+            return call.fail(grpcCodes.invalidArgument, 'the first request of a stream must have a node');
+          connection = { id: ++this.#lastId, node: request.node, peer, protocol };
+          const answer = this.#options.connect(connection);
+          if ('refuse' in answer) return call.fail(grpcCodes.permissionDenied, answer.refuse);
+          stream = this.#open(connection, call, answer.snapshot, leave);
+        }
+        const refusal = stream.request(request);
+        if (refusal) call.fail(grpcCodes.resourceExhausted, refusal);
+      });
+    };
+    // Until then it is not listened to: flow control holds it back.
+    place = this.#admission.enter(listen);
   }
 
-  #open(connection: AdsConnection, call: GrpcStream, snapshot: Snapshot): AdsStream {
+  #open(connection: AdsConnection, call: GrpcStream, snapshot: Snapshot, onSynced: () => void): AdsStream {
     const emit = this.#options.onEvent ?? (() => {});
     const stream = new AdsStream({
       protocol: connection.protocol,
@@ -138,16 +163,18 @@ export class AdsServer {
       warmDeadlineMs: this.#options.warmDeadlineMs ?? DEFAULT_WARM_DEADLINE_MS,
       maxResponseBytes: this.#options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES,
       snapshot,
-      write: (parts) => {
-        call.write(parts);
-      },
+      bodies: this.#bodies[connection.protocol],
+      write: (parts) => call.write(parts),
       events: {
         acked: (typeUrl) => emit({ kind: 'ack', connection, typeUrl }),
         rejected: (typeUrl, message) => emit({ kind: 'rejected', connection, typeUrl, message }),
         setAside: (typeUrl, resourceName, version, message) =>
           emit({ kind: 'nack', connection, typeUrl, resourceName, version, message }),
         warmDeadline: (endpointNames) => emit({ kind: 'warmDeadline', connection, endpointNames }),
-        synced: (version) => emit({ kind: 'synced', connection, version }),
+        synced: (version) => {
+          onSynced();
+          emit({ kind: 'synced', connection, version });
+        },
       },
     });
     this.#streams.set(connection.id, { connection, stream, call });
@@ -155,6 +182,10 @@ export class AdsServer {
   }
 }
 
+type Place = ReturnType<Admission['enter']>;
+
+const DEFAULT_ADMIT_AT_ONCE = 32;
+const ADMISSION_HOLD_MS = 1000;
 const DEFAULT_WARM_DEADLINE_MS = 5000;
 const DEFAULT_MAX_RESPONSE_BYTES = 128 * 1024;
 

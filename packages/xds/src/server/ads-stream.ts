@@ -2,6 +2,7 @@ import type { Clock, Timer } from '@weft/base/clock';
 import { typeUrls } from '@weft/xds-api/type-urls';
 import { diffResources, resourcesOf, type Snapshot } from '../snapshot.ts';
 import { type AdsRequest, frameResponse, type Protocol } from './protocol.ts';
+import type { ResponseBodies } from './response-bodies.ts';
 import { type Answer, type Change, TypeStream } from './type-stream.ts';
 
 export interface AdsStreamEvents {
@@ -38,12 +39,17 @@ export interface AdsStreamOptions {
   readonly warmDeadlineMs: number;
   readonly maxResponseBytes: number;
   readonly snapshot: Snapshot;
-  readonly write: (parts: Uint8Array[]) => void;
+  /** What responses that say the same share. */
+  readonly bodies: ResponseBodies;
+  /** False: nothing more until `drained`. */
+  readonly write: (parts: Uint8Array[]) => boolean;
   readonly events: AdsStreamEvents;
 }
 
 /** More types than this on one stream are refused: weft has no such client. */
 const MAX_TYPES = 32;
+/** Of one type, that a client names; the largest mesh that weft was measured with has a tenth of that. */
+const MAX_NAMES = 100_000;
 
 /**
  * One client's stream: in which order it is told what, so that no route ever points where nothing is yet, or no more
@@ -81,6 +87,8 @@ export class AdsStream {
   };
   #syncedVersion: string | null = null;
   readonly #deliveries = new Map<string, Delivery>();
+  /** The connection takes no more for now. */
+  #blocked = false;
   #closed = false;
 
   constructor(options: AdsStreamOptions) {
@@ -99,19 +107,27 @@ export class AdsStream {
     this.#flush();
   }
 
-  /** False if the client asks for more types than any client should. */
-  request(request: AdsRequest): boolean {
-    if (this.#closed) return true;
+  /** Null, or why the stream must end: the client asks for more than any client should. */
+  request(request: AdsRequest): string | null {
+    if (this.#closed) return null;
     const known = this.#types.get(request.typeUrl);
-    if (!known && this.#types.size >= MAX_TYPES) return false;
+    if (!known && this.#types.size >= MAX_TYPES) return 'too many types on one stream';
     const { protocol, maxResponseBytes } = this.#options;
     const resources = resourcesOf(this.#snapshot, request.typeUrl);
     const type = known ?? new TypeStream(request.typeUrl, protocol, maxResponseBytes, resources);
     this.#types.set(request.typeUrl, type);
-    if (Object.keys(request.initialVersions).length > 0) this.#resumed();
+    if (request.initialVersions.size > 0) this.#resumed();
     this.#answered(type, type.request(request, !known), Number(request.nonce));
+    if (type.subscription.names.size > MAX_NAMES) return 'too many names of one type';
     this.#flush();
-    return true;
+    return null;
+  }
+
+  /** The connection takes more again: what is due goes out, as its newest state. */
+  drained(): void {
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    this.#flush();
   }
 
   /** For status. It costs what waits to be sent. */
@@ -237,18 +253,20 @@ export class AdsStream {
   }
 
   #send(type: TypeStream, removals: boolean): void {
+    if (this.#blocked) return;
     const changes = type.take(removals);
     if (!changes) return;
     if (type.typeUrl === typeUrls.cluster) this.#startWarming(type, changes);
     const nonce = String(++this.#nonce);
     type.sent(nonce, changes);
     this.#delivered(type.typeUrl);
-    this.#options.write(
-      frameResponse(this.#options.protocol, {
+    const { protocol, bodies, write } = this.#options;
+    this.#blocked = !write(
+      frameResponse(protocol, {
         typeUrl: type.typeUrl,
         version: this.#snapshot.version,
         nonce,
-        resources: type.resourcesToWrite(changes),
+        body: bodies.bytesOf(type.resourcesToWrite(changes)),
         removed: changes.filter((c) => c.resource === null).map((c) => c.name),
       }),
     );

@@ -1,9 +1,9 @@
 import { typeUrls } from '@weft/xds-api/type-urls';
 import type { Node } from '@weft/xds-api/gen/envoy/config/core/v3';
-import type { DeltaDiscoveryRequest, DiscoveryRequest } from '@weft/xds-api/gen/envoy/service/discovery/v3';
+import type { DiscoveryRequest } from '@weft/xds-api/gen/envoy/service/discovery/v3';
 import { decodeMessage } from '../codec/decode.ts';
+import { readDeltaRequest } from '../codec/delta-request.ts';
 import { frameString } from '../codec/frame.ts';
-import type { EncodedResource } from '../resource.ts';
 
 /** The two forms of ADS. Everything else in the server is the same for both. */
 export type Protocol = 'sotw' | 'delta';
@@ -21,59 +21,55 @@ export interface AdsRequest {
   readonly subscribe: readonly string[];
   readonly unsubscribe: readonly string[];
   /** What a reconnecting delta client holds: versions by name. */
-  readonly initialVersions: Readonly<Record<string, string>>;
+  readonly initialVersions: ReadonlyMap<string, string>;
 }
 
 const NONE: readonly string[] = [];
+const NO_VERSIONS: ReadonlyMap<string, string> = new Map();
 
 /** Throws `WeftError` malformedXds. */
 export const parseRequest = (protocol: Protocol, bytes: Uint8Array): AdsRequest => {
   if (protocol === 'sotw') {
     const r = decodeMessage<DiscoveryRequest>('envoy.service.discovery.v3.DiscoveryRequest', bytes);
     return {
-      ...answerOf(r),
+      node: r.node,
+      typeUrl: r.typeUrl ?? '',
+      nonce: r.responseNonce ?? '',
+      error: r.errorDetail ? (r.errorDetail.message ?? '') : null,
       listed: r.resourceNames ?? NONE,
       subscribe: NONE,
       unsubscribe: NONE,
-      initialVersions: {},
+      initialVersions: NO_VERSIONS,
     };
   }
-  const r = decodeMessage<DeltaDiscoveryRequest>('envoy.service.discovery.v3.DeltaDiscoveryRequest', bytes);
+  const { node, error, ...rest } = readDeltaRequest(bytes);
   return {
-    ...answerOf(r),
+    ...rest,
     listed: undefined,
-    subscribe: r.resourceNamesSubscribe ?? NONE,
-    unsubscribe: r.resourceNamesUnsubscribe ?? NONE,
-    initialVersions: r.initialResourceVersions ?? {},
+    node: node ? decodeMessage<Node>('envoy.config.core.v3.Node', node) : undefined,
+    error: error ? (decodeMessage<Status>('google.rpc.Status', error).message ?? '') : null,
   };
 };
 
-const answerOf = (r: DiscoveryRequest | DeltaDiscoveryRequest) => ({
-  node: r.node,
-  typeUrl: r.typeUrl ?? '',
-  nonce: r.responseNonce ?? '',
-  error: r.errorDetail ? (r.errorDetail.message ?? '') : null,
-});
+interface Status {
+  readonly message?: string;
+}
 
 export interface AdsResponse {
   readonly typeUrl: string;
   readonly version: string;
   readonly nonce: string;
-  readonly resources: readonly Partial<Pick<EncodedResource, 'sotw' | 'delta'>>[];
+  /** Its resources, as `ResponseBodies` joins them. */
+  readonly body: Uint8Array;
   /** Delta only. */
   readonly removed: readonly string[];
 }
 
-/** The parts of a response; the resources' bytes are those every client gets. */
+/** The parts of a response: what is this client's own, then what every client gets. */
 export const frameResponse = (protocol: Protocol, response: AdsResponse): Uint8Array[] => {
-  const parts: Uint8Array[] = [frameString(1, response.version)];
-  for (const resource of response.resources) {
-    const bytes = protocol === 'sotw' ? resource.sotw : resource.delta;
-    if (bytes) parts.push(bytes);
-  }
-  parts.push(frameString(4, response.typeUrl), frameString(5, response.nonce));
-  if (protocol === 'delta') for (const name of response.removed) parts.push(frameString(6, name));
-  return parts;
+  const own = [frameString(1, response.version), frameString(4, response.typeUrl), frameString(5, response.nonce)];
+  if (protocol === 'delta') for (const name of response.removed) own.push(frameString(6, name));
+  return [Buffer.concat(own), response.body];
 };
 
 /**

@@ -245,10 +245,9 @@ export class TypeStream {
   }
 
   /** A delta client that reconnects has told what it holds; repeating it is what its versions are there to avoid. */
-  #resume(versions: Readonly<Record<string, string>>): void {
-    for (const name of Object.keys(versions)) {
+  #resume(versions: ReadonlyMap<string, string>): void {
+    for (const [name, version] of versions) {
       if (!this.subscription.covers(name)) continue;
-      const version = versions[name] as string;
       this.#answeredOnce = true;
       this.#forced.delete(name);
       if (this.#resources.get(name)?.version === version) this.#differing.delete(name);

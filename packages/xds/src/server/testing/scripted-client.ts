@@ -37,7 +37,10 @@ export class ScriptedClient {
   readonly #received: Received[] = [];
   #toServer: ((message: Uint8Array) => void) | undefined;
   #onClose: ((status: GrpcStatus) => void) | undefined;
+  #onDrain: (() => void) | undefined;
   #first = true;
+  /** While true, the connection says that it takes no more; `read` makes it take more. */
+  full = false;
   /** The status the server ended the stream with. */
   status: GrpcStatus | undefined;
 
@@ -53,19 +56,32 @@ export class ScriptedClient {
         this.#toServer = handler;
       },
       onEnd: () => {},
-      onDrain: () => {},
+      onDrain: (handler) => {
+        this.#onDrain = handler;
+      },
       onClose: (handler) => {
         this.#onClose = handler;
       },
       write: (message) => {
         const parts = message instanceof Uint8Array ? [message] : message;
         this.#received.push(this.#read(Buffer.concat(parts)));
-        return true;
+        return !this.full;
       },
       end: () => close({ code: 0, message: '' }),
       fail: (code, text) => close({ code, message: text }),
     };
     server.accept(protocol, stream, { principal });
+  }
+
+  /** The connection takes more again. */
+  read(): void {
+    this.full = false;
+    this.#onDrain?.();
+  }
+
+  /** Whether the server listens to it. */
+  get admitted(): boolean {
+    return this.#toServer !== undefined;
   }
 
   /** What came since the last call, as `type: names`, with `-name` for a removal. */
@@ -187,7 +203,7 @@ export class TestServer {
   readonly ads: AdsServer;
   snapshot: Snapshot;
 
-  constructor(shape: MeshShape, maxResponseBytes?: number) {
+  constructor(shape: MeshShape, maxResponseBytes?: number, admitAtOnce?: number) {
     this.snapshot = snapshotOf(shape);
     this.ads = new AdsServer({
       clock: this.clock,
@@ -195,6 +211,7 @@ export class TestServer {
       onEvent: (event) => this.events.push(event),
       warmDeadlineMs: 1000,
       ...(maxResponseBytes !== undefined && { maxResponseBytes }),
+      ...(admitAtOnce !== undefined && { admitAtOnce }),
     });
   }
 
