@@ -1,5 +1,4 @@
-// The `weft` command: which commands there are and what they are given. What they do is in @weft/commands, loaded when
-// it is asked for.
+// The `weft` command: which commands there are and what they are given. @weft/commands does it, loaded when asked for.
 import { fileURLToPath } from 'node:url';
 import { systemClock as clock } from '@weft/base/clock';
 import { systemRandom as random } from '@weft/base/random';
@@ -8,13 +7,13 @@ import { Command } from 'commander';
 import pc from 'picocolors';
 import { explainError } from './explain-error.ts';
 import { bootstrap, compiledFor, dataPlane, files, format, output, stateDir, trustDomain } from './options.ts';
+import { addStatusCommands } from './status-commands.ts';
 import { version, versionText } from './version.ts';
 
 const entry = fileURLToPath(import.meta.url);
 const out = process.stdout;
 const write = (text: string): void => void out.write(text);
 const writeError = (text: string): void => void process.stderr.write(text);
-
 const program = new Command('weft').description('A service mesh, on your laptop and in Kubernetes.').version(version);
 program.exitOverride().option('--exit-on-stdin-close', 'end when standard input does');
 
@@ -34,8 +33,8 @@ command('up', 'run the mesh of your manifests on this machine')
     const { parseDataPlanes } = await import('@weft/commands/up/parse-data-plane');
     const dataPlanes = parseDataPlanes(o.dataPlane);
     const colors = pc.createColors(out.isTTY ? pc.isColorSupported : false);
-    const { env } = process;
-    process.exitCode = await up({ ...o, paths: o.file, dataPlanes, entry, clock, random, colors, out, env });
+    const run = { paths: o.file, dataPlanes, entry, clock, random, colors, out, env: process.env };
+    process.exitCode = await up({ ...o, ...run });
   });
 
 command('check', 'say what is wrong with your manifests')
@@ -87,6 +86,7 @@ command('agent', 'run an Envoy that carries the traffic of one workload')
     process.exitCode = await agent({ ...o, bootstrapFile: o.bootstrap, clock, random, writeError });
   });
 
+addStatusCommands(program, write);
 command('version', 'print the version')
   .addOption(output())
   .action((o) => write(versionText(o.output)));

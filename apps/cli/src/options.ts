@@ -28,4 +28,7 @@ export const format = (): Option =>
   new Option('--format <form>', 'resources, or a whole bootstrap').choices(['json', 'envoy-bootstrap']).default('json');
 
 export const compiledFor = (): Option =>
-  new Option('--data-plane <kind>', 'for json').choices(['weft', 'envoy']).default('weft');
+  new Option('--data-plane <kind>', 'for json').choices(['weft', 'envoy', 'grpc']).default('weft');
+
+export const controlPlaneUrl = (): Option =>
+  new Option('--control-plane <url>', 'its status port (default: of the weft up that uses --state-dir)');

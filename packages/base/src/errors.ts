@@ -83,6 +83,7 @@ export const errors = {
   usage: operator('WEFT0210', 'the command line cannot be understood'),
   noFreeBlock: operator('WEFT0211', 'no free block of loopback addresses'),
   stateDirLocked: operator('WEFT0212', 'another weft uses the state directory'),
+  noObject: operator('WEFT0213', 'no such object'),
   // 03xx: identity
   badCsr: {
     code: 'WEFT0301',

@@ -19,7 +19,7 @@ export interface CompileOptions {
   /** Where `cert-chain.pem`, `key.pem` and `root-cert.pem` are; `envoy-bootstrap` needs it. */
   readonly certs?: string | undefined;
   /** For `json`; a bootstrap is Envoy's. Default `weft`. */
-  readonly dataPlane?: 'weft' | 'envoy' | undefined;
+  readonly dataPlane?: 'weft' | 'envoy' | 'grpc' | undefined;
   /** Default `cluster.local`. */
   readonly trustDomain?: string | undefined;
   readonly clock: Clock;

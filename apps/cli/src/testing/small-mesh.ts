@@ -45,6 +45,8 @@ spec:
 export class SmallMesh {
   readonly dir = mkdtempSync(join(tmpdir(), 'weft-test-'));
   readonly stateDir = join(this.dir, 'state');
+  /** What `weft` is. */
+  readonly launcher = launcher;
   output = '';
   process: ChildProcess | null = null;
 
