@@ -50,7 +50,12 @@ export const httpHop = async ({ pairs, seconds }: BenchOptions): Promise<PairedR
 };
 
 /** Rows of a point measured on both subjects. */
-export const rowsOf = (name: string, points: Record<Subject, Point[]>, cpuBound: string): PairedRow[] => {
+export const rowsOf = (
+  name: string,
+  points: Record<Subject, Point[]>,
+  cpuBound: string,
+  saturation = '64 connections',
+): PairedRow[] => {
   const row = (what: keyof Point, label: string, bound?: string): PairedRow =>
     pairedRow(
       `${name}, ${label}`,
@@ -60,7 +65,7 @@ export const rowsOf = (name: string, points: Record<Subject, Point[]>, cpuBound:
       bound,
     );
   return [
-    row('saturated', 'saturated, 64 connections', `cpu ${cpuBound}`),
+    row('saturated', `saturated, ${saturation}`, `cpu ${cpuBound}`),
     row('at2000', '2,000 requests/s', `cpu ${cpuBound}`),
     row('at1000', '1,000 requests/s', 'p99 ≤ 1'),
     row('idle', 'memory idle', 'rss ≤ 1.0'),

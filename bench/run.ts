@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { needs } from '@weft/testkit/require';
 import { httpHop } from './http1-hop.ts';
+import { http2Hop } from './http2-hop.ts';
 import { idleConnections } from './idle-connections.ts';
 import { type PairedRow, printRow } from './lib/report.ts';
 import { memory } from './memory.ts';
@@ -18,6 +19,7 @@ export interface BenchOptions {
 
 const benchmarks: Record<string, (options: BenchOptions) => Promise<PairedRow[]>> = {
   'http1-hop': httpHop,
+  'http2-hop': http2Hop,
   'mtls-chain': mtlsChain,
   memory,
   'idle-connections': idleConnections,

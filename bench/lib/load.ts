@@ -49,13 +49,59 @@ export const saturate = async (url: string, host: string, seconds: number): Prom
   };
 };
 
-/** A fixed rate over `connections`, whether answers come or not: latency counts from when a request was due. */
+/** What HTTP/2 requests are: gRPC calls have a body and headers of their own. */
+export interface Http2Request {
+  readonly headers?: readonly string[];
+  /** A file with the body of a POST. */
+  readonly body?: string;
+}
+
+const requestArguments = ({ headers = [], body }: Http2Request): string[] => [
+  ...headers.flatMap((header) => ['-H', header]),
+  ...(body === undefined ? [] : ['-d', body]),
+];
+
+/** As many requests as 8 HTTP/2 connections with 16 streams each can ask for. */
+export const saturateHttp2 = async (
+  url: string,
+  host: string,
+  seconds: number,
+  request: Http2Request = {},
+): Promise<Load> => {
+  const { stdout } = await run(
+    'taskset',
+    [
+      ...['-c', CORE, 'h2load', '-t1', '-c8', '-m16', `-D${seconds}`, '-H', `:authority: ${host}`],
+      ...requestArguments(request),
+      url,
+    ],
+    { timeout: (seconds + 10) * 1000, killSignal: 'SIGKILL' },
+  );
+  const found = /(\d+) done, (\d+) succeeded.*\n.*?(\d+) 2xx/.exec(stdout);
+  const bytes = /\((\d+)\) data/.exec(stdout);
+  if (!found) throw new Error(`h2load said: ${stdout}`);
+  // `done` counts the calls that the end cut short as well.
+  return {
+    requests: Number(found[3]),
+    seconds,
+    errors: Number(/(\d+) failed/.exec(stdout)?.[1] ?? 0) + Number(found[2]) - Number(found[3]),
+    bytes: Number(bytes?.[1] ?? 0),
+    p50Ms: Number.NaN,
+    p99Ms: Number.NaN,
+  };
+};
+
+/**
+ * A fixed rate over `connections`, whether answers come or not: latency counts from when a request was due. HTTP/1, unless
+ * an HTTP/2 request is given.
+ */
 export const atRate = async (
   url: string,
   host: string,
   rate: number,
   connections: number,
   seconds: number,
+  http2: Http2Request | null = null,
 ): Promise<Load> => {
   const dir = mkdtempSync(join(tmpdir(), 'weft-h2load-'));
   const log = join(dir, 'log');
@@ -66,7 +112,7 @@ export const atRate = async (
         '-c',
         CORE,
         'h2load',
-        '--h1',
+        ...(http2 === null ? ['--h1'] : ['-m16', ...requestArguments(http2)]),
         '-t1',
         `-c${connections}`,
         `--rps=${rate / connections}`,

@@ -1,5 +1,6 @@
 // One measurement of one subject: CPU per request at saturation and at two fixed rates, latency, memory.
-import { atRate, type Load, saturate } from './load.ts';
+import { readFileSync } from 'node:fs';
+import { atRate, type Http2Request, type Load, saturate, saturateHttp2 } from './load.ts';
 import { cpuUs, memoryMb } from './process.ts';
 import type { Figures } from './report.ts';
 
@@ -26,12 +27,15 @@ export const measure = async (
   url: string,
   host: string,
   seconds: number,
+  http2: Http2Request | null = null,
 ): Promise<Point> => {
-  const check = await fetchThrough(url, host);
+  const check = http2 === null ? await fetchThrough(url, host) : await fetchHttp2(url, host, http2);
   if (check.status !== 200 || check.bytes !== 1024)
     throw new Error(`${what} answers ${check.status} with ${check.bytes} bytes`);
   const idle = memoryMb(pids);
-  await saturate(url, host, 2); // warm up: compile, open connections
+  const full = (s: number): Promise<Load> =>
+    http2 === null ? saturate(url, host, s) : saturateHttp2(url, host, s, http2);
+  await full(2); // warm up: compile, open connections
   const during = async (load: () => Promise<Load>): Promise<Figures> => {
     const before = cpuUs(pids);
     const result = await load();
@@ -47,10 +51,10 @@ export const measure = async (
       p99Ms: result.p99Ms,
     };
   };
-  const saturated = await during(() => saturate(url, host, seconds));
+  const saturated = await during(() => full(seconds));
   const steady = async (rate: number): Promise<Figures> => {
-    await atRate(url, host, rate, 20, WARM_SECONDS);
-    return during(() => atRate(url, host, rate, 20, seconds));
+    await atRate(url, host, rate, 20, WARM_SECONDS, http2);
+    return during(() => atRate(url, host, rate, 20, seconds, http2));
   };
   const at1000 = await steady(1000);
   const at2000 = await steady(2000);
@@ -75,4 +79,38 @@ const fetchThrough = async (url: string, host: string): Promise<{ status: number
       .on('error', reject)
       .end();
   });
+};
+
+const fetchHttp2 = async (
+  url: string,
+  host: string,
+  { headers = [], body }: Http2Request,
+): Promise<{ status: number; bytes: number }> => {
+  const { connect } = await import('node:http2');
+  const { pathname, origin } = new URL(url);
+  const session = connect(origin);
+  try {
+    return await new Promise((resolve, reject) => {
+      session.on('error', reject);
+      const fields = headers.map((header) => [
+        header.slice(0, header.indexOf(':')),
+        header.slice(header.indexOf(':') + 2),
+      ]);
+      const request = session.request({
+        ':path': pathname,
+        ':authority': host,
+        ':method': body === undefined ? 'GET' : 'POST',
+        ...Object.fromEntries(fields),
+      });
+      let status = 0;
+      let bytes = 0;
+      request.on('response', (h) => void (status = Number(h[':status'])));
+      request.on('data', (chunk: Buffer) => void (bytes += chunk.length));
+      request.on('end', () => resolve({ status, bytes }));
+      request.on('error', reject);
+      request.end(body === undefined ? undefined : readFileSync(body));
+    });
+  } finally {
+    session.close();
+  }
 };

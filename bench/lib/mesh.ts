@@ -2,6 +2,7 @@
 // proxy or Envoy with `weft agent`, from the same manifests, at the same addresses, one after the other.
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ProxyBootstrap } from '@weft/base/proxy-bootstrap';
@@ -49,6 +50,15 @@ const fetchOk = async (url: string): Promise<boolean> => {
     return false;
   }
 };
+
+const connects = (host: string, port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ host, port }, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
 
 export const startBenchMesh = async (
   manifests: string[],
@@ -248,7 +258,7 @@ const podManifest = (pod: BenchPod): unknown => ({
 });
 
 /** nginx on the load's core: answers 1 KB to everything, for the price of its system calls. */
-export const startUpstream = async (address: string, port: number): Promise<Running> => {
+export const startUpstream = async (address: string, port: number, http2 = false): Promise<Running> => {
   const dir = mkdtempSync(join(tmpdir(), 'weft-nginx-'));
   const body = 'x'.repeat(1024);
   const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((k) => `${k}_temp_path ${dir};`).join(' ');
@@ -257,7 +267,7 @@ export const startUpstream = async (address: string, port: number): Promise<Runn
     `worker_processes 1; daemon off; master_process off; pid ${dir}/pid; error_log /dev/null;
 events { worker_connections 8192; }
 http { access_log off; keepalive_requests 1000000000; keepalive_timeout 3600s; ${temp}
-server { listen ${address}:${port} backlog=4096; location / { return 200 "${body}"; } } }\n`,
+server { listen ${address}:${port} backlog=4096${http2 ? ' http2' : ''}; http2_max_concurrent_streams 1024; location / { return 200 "${body}"; } } }\n`,
   );
   const child = spawn('taskset', ['-c', String(LOAD_CORE), 'nginx', '-c', join(dir, 'nginx.conf')], {
     stdio: 'ignore',
@@ -272,6 +282,7 @@ server { listen ${address}:${port} backlog=4096; location / { return 200 "${body
       rmSync(dir, { recursive: true, force: true });
     },
   };
-  await until('nginx', () => fetchOk(`http://${address}:${port}/`));
+  // With HTTP/2 in plaintext it speaks nothing else.
+  await until('nginx', () => (http2 ? connects(address, port) : fetchOk(`http://${address}:${port}/`)));
   return running;
 };
