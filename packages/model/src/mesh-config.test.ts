@@ -30,11 +30,14 @@ describe('mesh settings', () => {
 
   test('the ConfigMap istio has them as YAML in text', () => {
     const { mesh, diagnostics } = load(
-      configMap('accessLogFile: /dev/stdout\naccessLogEncoding: JSON\noutboundTrafficPolicy:\n  mode: REGISTRY_ONLY\n'),
+      configMap(
+        'accessLogFile: /dev/stdout\naccessLogEncoding: JSON\noutboundTrafficPolicy:\n  mode: REGISTRY_ONLY\nh2UpgradePolicy: UPGRADE\n',
+      ),
     );
     assert.deepEqual(diagnostics, []);
     assert.deepEqual(mesh.meshConfig, {
       outboundTrafficPolicy: 'REGISTRY_ONLY',
+      h2UpgradePolicy: 'UPGRADE',
       accessLogs: [{ path: '/dev/stdout', format: { encoding: 'JSON', fields: null } }],
       tracing: null,
     });

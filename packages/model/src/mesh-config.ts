@@ -7,6 +7,8 @@ import type { AccessLogFormatSettings } from '@weft/telemetry/access-log';
 export interface MeshConfig {
   /** Hosts that no service has: passed on as they are, or refused. Default ALLOW_ANY. */
   readonly outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
+  /** HTTP/2 to all services that say to speak HTTP; DO_NOT_UPGRADE by default. */
+  readonly h2UpgradePolicy: 'DO_NOT_UPGRADE' | 'UPGRADE';
   /** One for each log of every proxy; none by default. */
   readonly accessLogs: readonly AccessLogSettings[];
   /** Null: requests are not traced, though trace contexts pass through. */
@@ -41,6 +43,7 @@ export type TracingProvider =
 
 export const defaultMeshConfig: MeshConfig = {
   outboundTrafficPolicy: 'ALLOW_ANY',
+  h2UpgradePolicy: 'DO_NOT_UPGRADE',
   accessLogs: [],
   tracing: null,
 };

@@ -118,16 +118,6 @@ const destinationRule: readonly NotYet[] = [
   ...inPolicy('loadBalancer.consistentHash', 'choosing endpoints by hash', null, { httpHeaderName: 'x-user' }),
   ...inPolicy('loadBalancer.localityLbSetting', 'preferring endpoints of certain localities', null, { enabled: true }),
   ...inPolicy('loadBalancer.zoneAwareLbSetting', 'preferring endpoints of the same zone', null, { enabled: true }),
-  ...inPolicy('connectionPool.http.h2UpgradePolicy', 'HTTP/2 to the service', 5, 'UPGRADE', oneOf('UPGRADE')),
-  ...inPolicy(
-    'connectionPool.http.useClientProtocol',
-    'the protocol that the client speaks',
-    5,
-    true,
-    (v) => v === true,
-  ),
-  ...inPolicy('connectionPool.http.maxConcurrentStreams', 'the limit of HTTP/2 streams', 5, 100),
-  ...inPolicy('connectionPool.http.http2KeepAlive', 'HTTP/2 keep-alive', 5, { interval: '30s' }),
   ...inPolicy(
     'outlierDetection.outlierDetectionHttpErrorCodes',
     'choosing the status codes that are failures',

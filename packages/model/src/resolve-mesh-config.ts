@@ -12,6 +12,7 @@ export const resolveMeshConfig = (specs: readonly MeshConfigSpec[]): MeshConfig 
   const spec: MeshConfigSpec = Object.assign({}, ...specs);
   return {
     outboundTrafficPolicy: spec.outboundTrafficPolicy?.mode ?? defaultMeshConfig.outboundTrafficPolicy,
+    h2UpgradePolicy: spec.h2UpgradePolicy ?? defaultMeshConfig.h2UpgradePolicy,
     accessLogs: accessLogsOf(spec),
     tracing: tracingOf(spec),
   };

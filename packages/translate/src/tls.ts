@@ -52,20 +52,26 @@ const mutualTls = (peers: readonly StringMatcher[], alpn: readonly string[]): Co
 
 const TLS = 'envoy.extensions.transport_sockets.tls.v3';
 
-/** Of a port that speaks HTTP, best first. The last is what a sidecar offers that leaves the version to the first bytes. */
-const HTTP_ALPN: readonly string[] = ['h2', 'http/1.1', MESH_ALPN];
+/**
+ * What a sidecar takes where it speaks HTTP, best first. Who offers `istio` alone leaves the version to the first bytes: our
+ * proxy must name what it takes, while Envoy looks at the bytes only where nothing was agreed on.
+ */
+export const HTTP_ALPN: Readonly<Record<'weft' | 'envoy', readonly string[]>> = {
+  weft: ['h2', 'http/1.1', MESH_ALPN],
+  envoy: ['h2', 'http/1.1'],
+};
 
-/** Mutual TLS that takes any workload of the trust domain; `http`: callers may choose the version. */
-export const meshServerTls = (trustDomain: string, http: boolean): TransportSocket =>
+/** Mutual TLS that takes any workload of the trust domain; `alpn` in the order of preference. */
+export const meshServerTls = (trustDomain: string, alpn: readonly string[]): TransportSocket =>
   extension('envoy.transport_sockets.tls', `${TLS}.DownstreamTlsContext`, {
-    commonTlsContext: mutualTls([{ prefix: `spiffe://${trustDomain}/` }], http ? HTTP_ALPN : [MESH_ALPN]),
+    commonTlsContext: mutualTls([{ prefix: `spiffe://${trustDomain}/` }], alpn),
     requireClientCertificate: true,
   } satisfies DownstreamTlsContext);
 
 /** Mutual TLS with a peer that must be one of `peers`. */
-export const meshClientTls = (sni: string, peers: readonly StringMatcher[]): TransportSocket =>
+export const meshClientTls = (sni: string, peers: readonly StringMatcher[], alpn: readonly string[]): TransportSocket =>
   extension('envoy.transport_sockets.tls', `${TLS}.UpstreamTlsContext`, {
-    commonTlsContext: mutualTls(peers, [MESH_ALPN]),
+    commonTlsContext: mutualTls(peers, alpn),
     sni,
   } satisfies UpstreamTlsContext);
 

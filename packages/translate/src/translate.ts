@@ -58,7 +58,7 @@ const ownResources = (mesh: Mesh, node: ProxyNode): ResourceSet => {
       ...ports.map(([port, protocol]) => inboundListener(mesh, node, port, protocol)),
     ]),
     clusters: sameList(pod, `clusters ${node.bindAddress}`, [
-      ...ports.map(([port]) => inboundClusterOf(mesh, pod, port)),
+      ...ports.map(([port, protocol]) => inboundClusterOf(mesh, pod, port, protocol)),
       tunnelCluster(pod, node.bindAddress),
       ...tcpTunnels(mesh, node, taken),
     ]),
@@ -71,9 +71,9 @@ export const secretNames: readonly string[] = [CERTIFICATE_SECRET, ROOT_SECRET];
 const PROXY_PORTS: ReadonlySet<number> = new Set(Object.values(proxyPorts));
 
 /** Of all services that the proxies of a view see: clusters, where they lead, and the routes to them. */
-const sharedResources = (mesh: Mesh, { pod, vhds = false }: ProxyNode): ResourceSet =>
-  oncePerMesh(mesh, `shared ${viewKey(mesh, pod)} ${vhds}`, () => {
-    const { clusters, endpoints } = outbound(mesh, pod.namespace);
+const sharedResources = (mesh: Mesh, { pod, dataPlane, vhds = false }: ProxyNode): ResourceSet =>
+  oncePerMesh(mesh, `shared ${viewKey(mesh, pod)} ${vhds} ${dataPlane === 'weft'}`, () => {
+    const { clusters, endpoints } = outbound(mesh, pod.namespace, dataPlane === 'weft');
     const table = httpProxyRoutes(mesh, pod);
     return {
       ...noResources,
@@ -93,13 +93,14 @@ const asResource = (virtualHost: VirtualHost): VirtualHostResource =>
 const outbound = (
   mesh: Mesh,
   namespace: string,
+  own: boolean,
 ): { readonly clusters: readonly Cluster[]; readonly endpoints: readonly ClusterLoadAssignment[] } =>
-  oncePerMesh(mesh, `outbound ${namespace}`, () => {
+  oncePerMesh(mesh, `outbound ${namespace} ${own}`, () => {
     const targets = outboundTargets(mesh, namespace);
     const anchor = mesh.namespaces.get(namespace) ?? mesh;
     return {
-      clusters: sameList(anchor, 'clusters', [
-        ...targets.map((target) => outboundClusterOf(mesh, target)),
+      clusters: sameList(anchor, `clusters ${own}`, [
+        ...targets.map((target) => outboundClusterOf(mesh, target, own)),
         ...outsideClusters(mesh),
         ...collectorClusters(mesh, namespace),
       ]),

@@ -63,7 +63,7 @@ export const laterOfProxyConfig =
 
 /** https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig */
 export const laterOfMeshConfig =
-  'proxyListenPort proxyInboundListenPort proxyHttpPort connectTimeout tcpKeepalive ingressClass ingressService ingressControllerMode ingressSelector enableEnvoyAccessLogService disableEnvoyListenerLog inboundTrafficPolicy configSources enableAutoMtls trustDomainAliases caCertificates defaultServiceExportTo defaultVirtualServiceExportTo defaultDestinationRuleExportTo localityLbSetting dnsRefreshRate h2UpgradePolicy inboundClusterStatName outboundClusterStatName enablePrometheusMerge certificates thriftConfig serviceSettings discoverySelectors pathNormalization defaultHttpRetryPolicy meshMTLS tlsDefaults protocolDetectionTimeout serviceScopeConfigs statsTags mixerCheckServer mixerReportServer authPolicy';
+  'proxyListenPort proxyInboundListenPort proxyHttpPort connectTimeout tcpKeepalive ingressClass ingressService ingressControllerMode ingressSelector enableEnvoyAccessLogService disableEnvoyListenerLog inboundTrafficPolicy configSources enableAutoMtls trustDomainAliases caCertificates defaultServiceExportTo defaultVirtualServiceExportTo defaultDestinationRuleExportTo localityLbSetting dnsRefreshRate inboundClusterStatName outboundClusterStatName enablePrometheusMerge certificates thriftConfig serviceSettings discoverySelectors pathNormalization defaultHttpRetryPolicy meshMTLS tlsDefaults protocolDetectionTimeout serviceScopeConfigs statsTags mixerCheckServer mixerReportServer authPolicy';
 
 export const meshConfig = z.strictObject({
   accessLogFile: z.string().optional(),
@@ -74,6 +74,7 @@ export const meshConfig = z.strictObject({
     .strictObject({ mode: z.enum(['ALLOW_ANY', 'REGISTRY_ONLY']).optional(), egressProxy: later })
     .optional(),
   defaultConfig: z.strictObject({ tracing: tracing.optional(), ...fields(laterOfProxyConfig) }).optional(),
+  h2UpgradePolicy: z.enum(['DO_NOT_UPGRADE', 'UPGRADE']).optional(),
   extensionProviders: z.array(extensionProvider).optional(),
   defaultProviders: z
     .strictObject({

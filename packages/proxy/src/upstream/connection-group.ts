@@ -42,6 +42,9 @@ export class PendingConnection {
 const BUSY_STREAMS = 64;
 const MAX_SHARED = 4;
 
+const HTTP1_NAMES: readonly string[] = ['http/1.1', 'http/1.0', 'istio-http/1.1', 'istio-http/1.0'];
+const HTTP2_NAMES: readonly string[] = ['h2', 'istio-h2'];
+
 /**
  * The connections to one host on which the same may be spoken. `auto`: the handshake decides. An HTTP/2 connection is shared
  * by as many requests as both sides allow. Of HTTP/1's the idle one used last is taken first: the others get old and
@@ -320,12 +323,17 @@ export class ConnectionGroup {
     return true;
   }
 
-  /** What the cluster says, without HTTP/2 where that is not wanted; Envoy's own where it says nothing and needs it. */
+  /**
+   * What the cluster says, without what will not be spoken where there is a choice; Envoy's own where it says nothing and
+   * needs it.
+   */
   #alpn(): readonly string[] {
     const alpn = this.pool.host.tls?.alpn ?? [];
-    if (this.kind === 'http1') return alpn.filter((protocol) => protocol !== 'h2' && protocol !== 'istio-h2');
-    if (this.kind === 'auto' && alpn.length === 0) return ['h2', 'http/1.1'];
-    return alpn;
+    const { protocol } = this.#cluster.config;
+    if (this.kind === 'auto') return alpn.length === 0 ? ['h2', 'http/1.1'] : alpn;
+    if (protocol !== 'auto' && protocol !== 'downstream') return alpn;
+    const others = this.kind === 'http1' ? HTTP2_NAMES : HTTP1_NAMES;
+    return alpn.filter((name) => !others.includes(name));
   }
 
   #waiting(): number {

@@ -4,7 +4,7 @@ import { type TestContext as Test, test } from 'node:test';
 import { FakeClock } from '@weft/testkit/fake-clock';
 import { defaultHttp2Settings } from '@weft/traffic/http2-settings';
 import type { ClusterConfig } from '@weft/traffic/runtime-config';
-import type { Cluster, Host } from '../context.ts';
+import type { Host } from '../context.ts';
 import { startListener } from '../stack.ts';
 import { forwardTo, listener, manager, retryPolicy, table, TestContext } from '../testing/data-path.ts';
 import { answer, Http2App, type OnStream } from '../testing/http2-app.ts';
@@ -393,7 +393,7 @@ test('idle connections end; so do those of a host that leaves, and of an old cer
   await until(() => held.length === 2);
   const [host] = cluster.hosts as [Host];
   host.removed = true;
-  for (const removed of context.removed) removed(cluster as Cluster, host);
+  for (const removed of context.removed) removed(cluster, host);
   assert.equal(pool().connectionCount, 1);
   held[1]?.();
   await c.until(/ok\r\n0/);

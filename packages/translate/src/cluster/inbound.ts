@@ -1,19 +1,21 @@
-import type { Mesh, Pod } from '@weft/model/mesh';
+import type { Mesh, Pod, Protocol } from '@weft/model/mesh';
 import { servicesOfPod } from '@weft/model/pods-of-service';
 import { proxyPorts } from '@weft/model/proxy-ports';
 import type { Cluster } from '@weft/xds-api/gen/envoy/config/cluster/v3';
 import { remember } from '../memo.ts';
 import { inboundCluster, TUNNEL_CLUSTER } from '../names.ts';
-import { targetPortOf } from '../service-port.ts';
+import { isHttp, targetPortOf } from '../service-port.ts';
+import { portProtocol, protocolOptions } from './http-protocol.ts';
 
 /**
  * The application itself, on 127.0.0.1, at the port where it really listens. Its metadata names the services that lead
  * there, as Istio's does: what the called side reports is labelled with the first.
  */
-export const inboundClusterOf = (mesh: Mesh, pod: Pod, port: number): Cluster => {
+export const inboundClusterOf = (mesh: Mesh, pod: Pod, port: number, protocol: Protocol): Cluster => {
   const services = servicesOfPod(mesh, pod).filter((s) => s.ports.some((p) => targetPortOf(p, pod) === port));
-  return remember(pod, `inbound cluster ${port}`, services, () => ({
+  return remember(pod, `inbound cluster ${port} ${protocol}`, services, () => ({
     ...toAddress(inboundCluster(port), '127.0.0.1', pod.appPorts[port] ?? port),
+    ...(isHttp(protocol) && protocolOptions(portProtocol(protocol), undefined)),
     metadata: {
       filterMetadata: { istio: { services: services.map(({ host, name, namespace }) => ({ host, name, namespace })) } },
     },

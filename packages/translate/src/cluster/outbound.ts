@@ -10,13 +10,11 @@ import type {
   Cluster_LbPolicy,
   Cluster_SlowStartConfig,
 } from '@weft/xds-api/gen/envoy/config/cluster/v3';
-import type { HttpProtocolOptions } from '@weft/xds-api/gen/envoy/extensions/upstreams/http/v3';
-import type { Any } from '@weft/xds-api/well-known';
 import { oncePerMesh, remember } from '../memo.ts';
 import { outboundCluster } from '../names.ts';
 import { serviceIdentities } from '../service-identities.ts';
 import { isHttp } from '../service-port.ts';
-import { any } from '../typed.ts';
+import { outboundProtocol, protocolOptions } from './http-protocol.ts';
 import { outlierDetection } from './outlier-detection.ts';
 import { retryBudget } from './retry-budget.ts';
 import { type EffectivePolicy, effectivePolicy } from './traffic-policy.ts';
@@ -52,17 +50,25 @@ export const outboundTargets = (mesh: Mesh, namespace: string): readonly Outboun
     }),
   );
 
-export const outboundClusterOf = (mesh: Mesh, target: OutboundTarget): Cluster => {
-  const { service, rule, name } = target;
+/** `own`: for our proxy, which speaks HTTP/2 to sidecars that do, whatever its client speaks. */
+export const outboundClusterOf = (mesh: Mesh, target: OutboundTarget, own: boolean): Cluster => {
+  const { service, port, rule, name } = target;
   const identities = serviceIdentities(mesh, service);
-  const deps = [service, mesh.trustDomain, identities.join()];
-  return remember(rule ?? service, `cluster ${name}`, deps, () => build(mesh, target, identities));
+  const deps = [service, mesh.trustDomain, identities.join(), mesh.meshConfig.h2UpgradePolicy];
+  // What is the same for all proxies is one object for all.
+  const differs = own && isHttp(port.protocol);
+  return remember(rule ?? service, `cluster ${name}${differs ? ' of our own' : ''}`, deps, () =>
+    build(mesh, target, identities, differs),
+  );
 };
 
-const build = (mesh: Mesh, target: OutboundTarget, identities: readonly string[]): Cluster => {
+const build = (mesh: Mesh, target: OutboundTarget, identities: readonly string[], own: boolean): Cluster => {
   const { service, port, subset, rule, name } = target;
   const policy = effectivePolicy(rule?.spec, subset, port.port);
   const connectTimeout = policy.connectionPool?.tcp?.connectTimeout;
+  const protocol = isHttp(port.protocol)
+    ? outboundProtocol(mesh, port.protocol, policy.connectionPool?.http, own)
+    : null;
   return {
     name,
     type: 'EDS',
@@ -79,9 +85,9 @@ const build = (mesh: Mesh, target: OutboundTarget, identities: readonly string[]
       subset?.trafficPolicy?.retryBudget ?? rule?.spec.trafficPolicy?.retryBudget,
     ),
     ...outlierDetection(policy.outlierDetection),
-    ...(isHttp(port.protocol) && httpOptions(policy.connectionPool)),
+    ...(protocol !== null && protocolOptions(protocol, policy.connectionPool)),
     ...keepalive(policy.connectionPool),
-    ...transportSecurity(mesh, target, policy.tls, identities),
+    ...transportSecurity(mesh, target, policy.tls, identities, protocol, own),
     metadata: {
       filterMetadata: {
         istio: {
@@ -144,30 +150,6 @@ const circuitBreakersOf = (
     },
   ],
 });
-
-const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
-
-const httpOptions = (
-  pool: ConnectionPoolSettings | undefined,
-): { typedExtensionProtocolOptions?: Record<string, Any> } => {
-  const { maxRequestsPerConnection, idleTimeout } = pool?.http ?? {};
-  const maxConnectionDuration = pool?.tcp?.maxConnectionDuration;
-  if (!maxRequestsPerConnection && idleTimeout === undefined && maxConnectionDuration === undefined) return {};
-  return {
-    typedExtensionProtocolOptions: {
-      [HTTP_OPTIONS]: any(HTTP_OPTIONS, {
-        commonHttpProtocolOptions: {
-          ...(idleTimeout !== undefined && { idleTimeout: protoDuration(parseDurationMs(idleTimeout) ?? 0) }),
-          ...(maxConnectionDuration !== undefined && {
-            maxConnectionDuration: protoDuration(parseDurationMs(maxConnectionDuration) ?? 0),
-          }),
-          ...(maxRequestsPerConnection && { maxRequestsPerConnection }),
-        },
-        explicitHttpConfig: { httpProtocolOptions: {} },
-      } satisfies HttpProtocolOptions),
-    },
-  };
-};
 
 const keepalive = (pool: ConnectionPoolSettings | undefined): Pick<Cluster, 'upstreamConnectionOptions'> => {
   const settings = pool?.tcp?.tcpKeepalive;

@@ -3,7 +3,8 @@ import type { Mesh } from '@weft/model/mesh';
 import type { Cluster } from '@weft/xds-api/gen/envoy/config/cluster/v3';
 import type { StringMatcher } from '@weft/xds-api/gen/envoy/type/matcher/v3';
 import { outboundSni } from '../names.ts';
-import { meshClientTls, plaintext } from '../tls.ts';
+import { MESH_ALPN, meshClientTls, plaintext } from '../tls.ts';
+import type { HttpProtocol } from './http-protocol.ts';
 import type { OutboundTarget } from './outbound.ts';
 
 type Security = Pick<Cluster, 'transportSocket' | 'transportSocketMatches'>;
@@ -18,24 +19,51 @@ export const transportSecurity = (
   { service, port, subset }: OutboundTarget,
   tls: ClientTLSSettings | undefined,
   identities: readonly string[],
+  /** Null: bytes that are no HTTP. */
+  protocol: HttpProtocol | null,
+  /** The proxy offers, of these, what the request at hand can be spoken in. */
+  choosesAlpn: boolean,
 ): Security => {
   if (tls?.mode === 'DISABLE') return {};
+  const alpn = alpnOf(protocol, choosesAlpn);
   const sni = outboundSni(port.port, subset?.name ?? '', service.host);
   if (tls?.mode === 'ISTIO_MUTUAL') {
     const names = tls.subjectAltNames?.length ? tls.subjectAltNames : identities;
-    return { transportSocket: meshClientTls(tls.sni || sni, peers(mesh, service.namespace, names)) };
+    return { transportSocket: meshClientTls(tls.sni || sni, peers(mesh, service.namespace, names), alpn) };
   }
   return {
     transportSocketMatches: [
       {
         name: 'tlsMode-istio',
         match: { tlsMode: 'istio' },
-        transportSocket: meshClientTls(sni, peers(mesh, service.namespace, identities)),
+        transportSocket: meshClientTls(sni, peers(mesh, service.namespace, identities), alpn),
       },
       { name: 'tlsMode-disabled', match: {}, transportSocket: plaintext },
     ],
   };
 };
+
+/**
+ * What a sidecar offers: Istio's names first, by which the other side knows a sidecar and what it will speak, then those of
+ * the protocols themselves, of which it takes one.
+ */
+const alpnOf = (protocol: HttpProtocol | null, chooses: boolean): readonly string[] => {
+  switch (protocol) {
+    case 'http1':
+      return ['istio-http/1.1', MESH_ALPN, 'http/1.1'];
+    case 'http2':
+      return ['istio-h2', MESH_ALPN, 'h2'];
+    case 'alpn':
+      return ANY_HTTP;
+    case 'client':
+      // Envoy offers the same whatever it will speak, so nothing may be agreed on that is not spoken then.
+      return chooses ? ANY_HTTP : [MESH_ALPN];
+    default:
+      return [MESH_ALPN];
+  }
+};
+
+const ANY_HTTP: readonly string[] = ['istio-h2', 'istio-http/1.1', MESH_ALPN, 'h2', 'http/1.1'];
 
 /** A service that no workload belongs to has no identity yet: an empty list would let anyone answer for it. */
 const peers = (mesh: Mesh, namespace: string, names: readonly string[]): StringMatcher[] =>

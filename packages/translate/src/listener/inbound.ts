@@ -10,7 +10,7 @@ import { remember } from '../memo.ts';
 import { inboundCluster, listenerName } from '../names.ts';
 import type { ProxyNode } from '../proxy-node.ts';
 import { isHttp, targetPortOf } from '../service-port.ts';
-import { MESH_ALPNS, meshServerTls } from '../tls.ts';
+import { HTTP_ALPN, MESH_ALPN, MESH_ALPNS, meshServerTls } from '../tls.ts';
 import { tracingDeps } from '../tracing/collector.ts';
 import { httpConnectionManager } from './http-connection-manager.ts';
 import { sieveFromOutside, sieveFromPeers } from './envoy-headers.ts';
@@ -93,7 +93,10 @@ const filterChains = (
       transportProtocol: 'tls',
       ...(mode === 'PERMISSIVE' && { applicationProtocols: [...MESH_ALPNS] }),
     },
-    transportSocket: meshServerTls(mesh.trustDomain, isHttp(protocol)),
+    transportSocket: meshServerTls(
+      mesh.trustDomain,
+      isHttp(protocol) ? HTTP_ALPN[dataPlane === 'weft' ? 'weft' : 'envoy'] : [MESH_ALPN],
+    ),
     filters: filters(sieveFromPeers),
   };
   const plain = {
