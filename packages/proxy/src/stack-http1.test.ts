@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { afterEach, describe, it } from 'node:test';
 import { settle } from '@weft/testkit/fake-clock';
 import { startListener } from './stack.ts';
+import { http1Only } from './testing/client-version.ts';
 import { chain, forwardTo, listener, manager, table, TestContext } from './testing/data-path.ts';
 import { named, spiffe, TestMesh, tlsConfig } from './testing/identities.ts';
 import { TestApp, TestClient, TestPeer } from './testing/peers.ts';
@@ -68,7 +69,7 @@ describe('pipelining', () => {
     assert.equal(most, 1);
   });
 
-  it('is not gathered: a client that sends without end is not read while it waits', async () => {
+  it('is not gathered: a client that sends without end is not read while it waits', http1Only(), async () => {
     let finish = (): void => {};
     const app = use(await TestApp.start((_, response) => void (finish = () => response.end('done'))));
     const { client } = await proxy(app.port);
@@ -88,26 +89,30 @@ describe('pipelining', () => {
     await c.until(/done/);
   });
 
-  it('ends with a request that closes, or one that is not understood: what follows is not looked at', async () => {
-    const app = use(await TestApp.start());
-    const { client } = await proxy(app.port);
-    const closing = await client()
-      .send(get('/1') + get('/2', 'Connection: close\r\n') + get('/3'))
-      .end();
-    assert.equal(closing.match(/HTTP\/1\.1 200 OK/g)?.length, 2);
-    const broken = await client()
-      .send(`${get('/4')}GET / HTTP/9\r\n\r\n${get('/5')}`)
-      .end();
-    assert.match(broken, /^HTTP\/1\.1 200 OK\r\n[^]*HTTP\/1\.1 400 Bad Request\r\n[^]*connection: close\r\n/);
-    assert.deepEqual(
-      app.requests.map((r) => r.url),
-      ['/1', '/2', '/4'],
-    );
-  });
+  it(
+    'ends with a request that closes, or one that is not understood: what follows is not looked at',
+    http1Only(),
+    async () => {
+      const app = use(await TestApp.start());
+      const { client } = await proxy(app.port);
+      const closing = await client()
+        .send(get('/1') + get('/2', 'Connection: close\r\n') + get('/3'))
+        .end();
+      assert.equal(closing.match(/HTTP\/1\.1 200 OK/g)?.length, 2);
+      const broken = await client()
+        .send(`${get('/4')}GET / HTTP/9\r\n\r\n${get('/5')}`)
+        .end();
+      assert.match(broken, /^HTTP\/1\.1 200 OK\r\n[^]*HTTP\/1\.1 400 Bad Request\r\n[^]*connection: close\r\n/);
+      assert.deepEqual(
+        app.requests.map((r) => r.url),
+        ['/1', '/2', '/4'],
+      );
+    },
+  );
 });
 
 describe('an answer of the upstream', () => {
-  it('may have informational ones before it, which HTTP/1.0 is spared', async () => {
+  it('may have informational ones before it, which HTTP/1.0 is spared', http1Only(), async () => {
     const peer = await server(
       () =>
         'HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
@@ -222,7 +227,7 @@ describe('trailers', () => {
     assert.match(peer.received, /2\r\nhi\r\n0\r\nt: up\r\n\r\n$/);
   });
 
-  it('too many, or too large, are refused', async () => {
+  it('too many, or too large, are refused', http1Only(), async () => {
     const app = use(await TestApp.start());
     const { client } = await proxy(app.port);
     for (const trailers of ['T: x\r\n'.repeat(101), `T: ${'x'.repeat(70_000)}\r\n`]) {
@@ -243,6 +248,7 @@ describe('who closes one half of a connection', () => {
     while (peer.sockets.length === 0 || peer.received === '') await settle();
     c.socket.end();
     assert.equal(await c.end(), '');
+    while (context.records.length === 0) await settle();
     assert.equal(context.records[0]!.responseFlags, 'DC');
   });
 

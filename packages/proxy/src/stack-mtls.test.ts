@@ -4,6 +4,7 @@ import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import type { PeerNames } from '@weft/traffic/tls-config';
 import { encodePeerMetadata } from './headers/peer-metadata.ts';
 import { startListener } from './stack.ts';
+import { http1Only } from './testing/client-version.ts';
 import { chain, forwardTo, labels, listener, manager, table, TestContext } from './testing/data-path.ts';
 import { named, spiffe, TestMesh, tlsConfig } from './testing/identities.ts';
 import { TestApp, TestClient } from './testing/peers.ts';
@@ -168,7 +169,7 @@ describe('two sidecars', () => {
     });
   }
 
-  it('a session is no way around the end of a certificate, on either side', async () => {
+  it('a session is no way around the end of a certificate, on either side', http1Only(), async () => {
     for (const expired of ['client', 'server'] as const) {
       const { mesh, app, a, aStore, bStore, client } = await twoSidecars();
       if (expired === 'client') aStore.use(mesh.credentials('a', 2000));
@@ -286,7 +287,7 @@ describe('two sidecars', () => {
     assert.deepEqual(new Set(a.requestLabels.map((l) => l.destinationPrincipal)), new Set([spiffe('b')]));
   });
 
-  it('bytes that begin like TLS in pieces are recognised', async () => {
+  it('bytes that begin like TLS in pieces are recognised', http1Only(), async () => {
     const { inbound, client } = await twoSidecars({ permissive: true });
     const c = client(inbound.port);
     c.socket.setNoDelay(true);

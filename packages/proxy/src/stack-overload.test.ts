@@ -5,6 +5,7 @@ import { afterEach, describe, it } from 'node:test';
 import { FakeClock } from '@weft/testkit/fake-clock';
 import { Overload } from './overload.ts';
 import { startListener } from './stack.ts';
+import { http1Only } from './testing/client-version.ts';
 import { forwardTo, listener, manager, table, TestContext } from './testing/data-path.ts';
 import { TestApp, TestClient } from './testing/peers.ts';
 
@@ -64,7 +65,7 @@ describe('an overloaded proxy', () => {
     assert.equal(context.stats.listeners.get(`127.0.0.1_${port}`)?.downstream_global_cx_overflow, 1);
   });
 
-  it('short of memory answers 503 and closes, until it has recovered', async () => {
+  it('short of memory answers 503 and closes, until it has recovered', http1Only(), async () => {
     const app = await TestApp.start();
     closers.push(() => app.close());
     const context = new TestContext();

@@ -8,6 +8,7 @@ import { HeaderMatcher } from '@weft/traffic/header-matcher';
 import { OutlierDetector } from '@weft/traffic/outlier/outlier-detector';
 import { ClusterStats } from './stats/cluster-stats.ts';
 import { startListener } from './stack.ts';
+import { http1Only } from './testing/client-version.ts';
 import { forwardTo, listener, manager, retryPolicy, table, TestContext } from './testing/data-path.ts';
 import { closedPort, TestApp, TestClient, TestPeer } from './testing/peers.ts';
 
@@ -371,7 +372,7 @@ describe('a TCP proxy', () => {
     return { context, cluster: added, client };
   };
 
-  it('closes a connection over max_connections with UO', async () => {
+  it('closes a connection over max_connections with UO', http1Only(), async () => {
     const peer = use(await TestPeer.start((socket, bytes) => socket.write(bytes)));
     const { context, cluster, client } = await start([peer.port], {}, { limits: { ...limits, maxConnections: 1 } });
     const first = client().send('a');
@@ -383,7 +384,7 @@ describe('a TCP proxy', () => {
     await first.until(/ab/);
   });
 
-  it('ends a connection that has lasted as long as it may, with DT', async () => {
+  it('ends a connection that has lasted as long as it may, with DT', http1Only(), async () => {
     const clock = new FakeClock();
     const peer = use(await TestPeer.start((socket, bytes) => socket.write(bytes)));
     const { context, client } = await start([peer.port], { maxConnectionDurationMs: 1000 }, {}, clock);
