@@ -28,6 +28,7 @@ import type {
   ListenerConfig,
   TrafficDirection,
 } from '@weft/traffic/runtime-config';
+import { accessLogsOf } from './access-logs.ts';
 import type { ProxyContext } from './context.ts';
 import { type Detected, Detection, plaintext } from './downstream/detect.ts';
 import { type DownstreamSecurity, HttpConnection, type ServiceSlot } from './downstream/http-connection.ts';
@@ -164,7 +165,7 @@ class Listener implements RunningListener {
           config: network,
           direction: config.direction,
           stats: this.#context.stats.tcp(network.statPrefix),
-          accessLogs: network.accessLog.map((log) => this.#context.telemetry.accessLog(log.path, log.format)),
+          accessLogs: accessLogsOf(this.#context.telemetry, network.accessLog),
         };
       }
       this.#chains.set(chainConfig, chain);
@@ -335,7 +336,7 @@ class HttpStack implements HttpService {
     this.direction = listener.direction;
     this.address = listener.address;
     this.port = port;
-    this.accessLogs = manager.accessLog.map((log) => context.telemetry.accessLog(log.path, log.format));
+    this.accessLogs = accessLogsOf(context.telemetry, manager.accessLog);
     this.stats = context.stats.http(manager.statPrefix);
     this.tracer = manager.tracing === null ? null : tracersOf(context).tracer(manager.tracing, listener.direction);
     this.#normalize = { mergeSlashes: manager.mergeSlashes };

@@ -88,6 +88,7 @@ const manager: HttpConnectionManagerConfig = {
   connectionIdleTimeoutMs: 0,
   maxConnectionDurationMs: 0,
   requestTimeoutMs: 0,
+  maxStreamDurationMs: 0,
   requestHeadersTimeoutMs: 0,
   serverName: '',
   upgrades: [],

@@ -54,6 +54,8 @@ export interface ForwardAction {
   readonly timeoutMs: number;
   /** 0: the connection manager's. */
   readonly idleTimeoutMs: number;
+  /** From the request's first byte to its answer's last, in place of the connection manager's: 0 is none, -1 leaves it its own. */
+  readonly maxStreamDurationMs: number;
   readonly retry: RetryPolicy | null;
   /** Empty: that of the picked weighted cluster. */
   readonly hostRewrite: string;

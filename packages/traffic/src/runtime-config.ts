@@ -1,4 +1,5 @@
 import type { AccessLogFormat, AccessLogFormatSettings } from '@weft/telemetry/access-log';
+import type { AccessRecord } from '@weft/telemetry/access-record';
 import type { Authorizer } from './authorize.ts';
 import type { CidrRange } from './cidr.ts';
 import type { FaultPolicy } from './fault.ts';
@@ -90,6 +91,8 @@ export interface HttpConnectionManagerConfig {
   /** After this a client's connection takes no further request; 0: never. */
   readonly maxConnectionDurationMs: number;
   readonly requestTimeoutMs: number;
+  /** From a request's first byte to its answer's last; 0: none. */
+  readonly maxStreamDurationMs: number;
   readonly requestHeadersTimeoutMs: number;
   readonly serverName: string;
   /** CONNECT and Upgrade types that may pass where a route does not say otherwise, lower case (`connect`, `websocket`). */
@@ -141,7 +144,11 @@ export interface AccessLogConfig {
   readonly path: string;
   /** Null: Istio's default text. */
   readonly format: AccessLogFormatSettings | null;
+  /** Left out: every record is written. */
+  readonly filter?: AccessLogFilter;
 }
+
+export type AccessLogFilter = (record: AccessRecord) => boolean;
 
 /** One span for each request that is sampled. */
 export interface TracingConfig {

@@ -70,6 +70,9 @@ const withoutTimeout = without('x-envoy-expected-rq-timeout-ms');
 /** Of a reply for want of resources, which nobody should repeat. */
 const overloaded = ['x-envoy-overloaded', 'true'];
 
+/** What became of an answer that was under way. */
+const tooLate: Readonly<Record<string, string>> = { idle: 'stream_idle_timeout', duration: 'max_duration_timeout' };
+
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
 const noHeaders: readonly string[] = [];
@@ -182,6 +185,8 @@ export class Exchange
   readonly #idleTimer = new WheelTimer(this, 'idle');
   /** Made when a route first has a per-try idle timeout. */
   #tryIdleTimer: WheelTimer | null = null;
+  /** Made when a request first may last only so long. */
+  #durationTimer: WheelTimer | null = null;
   #idleMs = 0;
   #nowMs = 0;
 
@@ -289,6 +294,16 @@ export class Exchange
       service.upstreams.wheel.arm(this.#requestTimer, manager.requestTimeoutMs, this.startMs);
     this.#idleMs = manager.streamIdleTimeoutMs;
     this.#touch();
+    if (manager.maxStreamDurationMs > 0) this.#limitDuration(manager.maxStreamDurationMs);
+  }
+
+  /** Counted from the start of the request; 0: no limit. */
+  #limitDuration(ms: number): void {
+    const { wheel } = this.service.upstreams;
+    if (this.#durationTimer?.armed) wheel.disarm(this.#durationTimer);
+    if (ms === 0) return;
+    this.#durationTimer ??= new WheelTimer(this, 'duration');
+    wheel.arm(this.#durationTimer, ms, this.startMs);
   }
 
   /** As it stands now, for values of headers that are made of it. */
@@ -359,6 +374,7 @@ export class Exchange
     else this.path = rewritePath(action, this.path);
     if (action.idleTimeoutMs > 0) this.#idleMs = action.idleTimeoutMs;
     if (this.#idleMs > 0) this.#touch();
+    if (action.maxStreamDurationMs !== -1) this.#limitDuration(action.maxStreamDurationMs);
     if (action.mirrors !== null && !this.#tunnel && this.upgrade === '') this.#mirror(action);
     // After a delay the request may be here as a whole already.
     if (this.#requestEnded && action.timeoutMs > 0) this.service.upstreams.arm(this.#requestTimer, action.timeoutMs);
@@ -856,8 +872,8 @@ export class Exchange
     this.#countTimeout(kind);
     if (this.#state === 'responding') {
       // Too late for an answer of our own.
-      this.flags = kind === 'idle' ? 'SI' : 'UT';
-      this.details = kind === 'idle' ? 'stream_idle_timeout' : 'response_timeout';
+      if (kind !== 'duration') this.flags = kind === 'idle' ? 'SI' : 'UT';
+      this.details = tooLate[kind] ?? 'response_timeout';
       this.#breakOff();
       return;
     }
@@ -865,6 +881,8 @@ export class Exchange
       this.#failed('per-try-timeout', kind === 'try' ? '' : kind, 'UT');
     } else if (kind === 'idle') {
       this.reply(this.#requestEnded ? localReplies.upstreamIdleTimeout : localReplies.streamIdleTimeout);
+    } else if (kind === 'duration') {
+      this.reply(localReplies.maxDuration);
     } else {
       this.reply(this.#requestEnded ? localReplies.responseTimeout : localReplies.requestTimeout);
     }
@@ -873,6 +891,7 @@ export class Exchange
   #countTimeout(kind: string): void {
     const downstream = this.service.stats;
     if (kind === 'idle') downstream.downstream_rq_idle_timeout++;
+    else if (kind === 'duration') downstream.downstream_rq_max_duration_reached++;
     else if (kind === 'request' && !this.#requestEnded) downstream.downstream_rq_timeout++;
     if (this.cluster === null) return;
     const { stats } = this.cluster;
@@ -905,6 +924,7 @@ export class Exchange
     const { wheel } = this.service.upstreams;
     if (this.#idleTimer.armed) wheel.disarm(this.#idleTimer);
     if (this.#requestTimer.armed) wheel.disarm(this.#requestTimer);
+    if (this.#durationTimer?.armed) wheel.disarm(this.#durationTimer);
     if (this.#faulty) {
       this.#faulty = false;
       this.service.stats.fault.active_faults--;

@@ -51,6 +51,7 @@ export const localReplies = {
   upgradeRefused: reply(403, '', '', 'upgrade_failed'),
   requestTimeout: reply(408, 'request timeout', 'DT', 'request_overall_timeout'),
   headerTimeout: reply(408, 'request header timeout', 'DT', 'request_header_timeout'),
+  maxDuration: { ...reply(408, 'downstream duration timeout', '', 'max_duration_timeout'), grpcStatus: 4 },
   streamIdleTimeout: reply(408, 'stream timeout', 'SI', 'stream_idle_timeout'),
   upstreamIdleTimeout: reply(504, 'stream timeout', 'SI', 'stream_idle_timeout'),
 } as const satisfies Record<string, LocalReply>;

@@ -43,6 +43,7 @@ export class HttpStats {
   downstream_rq_ws_on_non_ws_route = 0;
   downstream_rq_idle_timeout = 0;
   downstream_rq_timeout = 0;
+  downstream_rq_max_duration_reached = 0;
   downstream_rq_header_timeout = 0;
   downstream_rq_overload_close = 0;
 

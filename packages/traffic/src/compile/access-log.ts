@@ -4,16 +4,21 @@ import type { SubstitutionFormatString } from '@weft/xds-api/gen/envoy/config/co
 import type { FileAccessLog } from '@weft/xds-api/gen/envoy/extensions/access_loggers/file/v3';
 import type { StdoutAccessLog } from '@weft/xds-api/gen/envoy/extensions/access_loggers/stream/v3';
 import type { AccessLogConfig } from '../runtime-config.ts';
+import { compileAccessLogFilter } from './access-log-filter.ts';
 import { fail } from './failure.ts';
 import { at, onlyKnown, required, typeOf, unpack } from './fields.ts';
 
 const PACKAGE = 'envoy.extensions.access_loggers';
 
 export const compileAccessLogs = (logs: readonly AccessLog[] | undefined, path: string): AccessLogConfig[] =>
-  (logs ?? []).map((log, i) => compileAccessLog(log, at(path, i)));
+  (logs ?? []).map((log, i) => {
+    const { filter } = log;
+    const compiled = compileAccessLog(log, at(path, i));
+    return filter ? { ...compiled, filter: compileAccessLogFilter(filter, at(at(path, i), 'filter')) } : compiled;
+  });
 
 const compileAccessLog = (json: AccessLog, path: string): AccessLogConfig => {
-  onlyKnown(json, path, ['name', 'typedConfig']);
+  onlyKnown(json, path, ['name', 'filter', 'typedConfig']);
   const any = required(json.typedConfig, at(path, 'typedConfig'));
   const here = at(path, 'typedConfig');
   switch (typeOf(any)) {

@@ -29,8 +29,8 @@ export const compileHttpConnectionManager = (
   onlyKnown(
     common,
     commonPath,
-    ['idleTimeout', 'maxHeadersCount', 'maxConnectionDuration'],
-    ['maxStreamDuration', 'maxRequestsPerConnection', 'headersWithUnderscoresAction'],
+    ['idleTimeout', 'maxHeadersCount', 'maxConnectionDuration', 'maxStreamDuration'],
+    ['maxRequestsPerConnection', 'headersWithUnderscoresAction'],
   );
   oneOf(common.headersWithUnderscoresAction, 'ALLOW', ['ALLOW'], at(commonPath, 'headersWithUnderscoresAction'));
   checkClientCertDetails(json.setCurrentClientCertDetails ?? {}, at(path, 'setCurrentClientCertDetails'));
@@ -49,6 +49,7 @@ export const compileHttpConnectionManager = (
     streamIdleTimeoutMs: durationMs(json.streamIdleTimeout, DEFAULT_STREAM_IDLE_MS, at(path, 'streamIdleTimeout')),
     connectionIdleTimeoutMs: durationMs(common.idleTimeout, DEFAULT_CONNECTION_IDLE_MS, at(commonPath, 'idleTimeout')),
     maxConnectionDurationMs: durationMs(common.maxConnectionDuration, 0, at(commonPath, 'maxConnectionDuration')),
+    maxStreamDurationMs: durationMs(common.maxStreamDuration, 0, at(commonPath, 'maxStreamDuration')),
     requestTimeoutMs: durationMs(json.requestTimeout, 0, at(path, 'requestTimeout')),
     requestHeadersTimeoutMs: durationMs(
       json.requestHeadersTimeout,

@@ -44,6 +44,7 @@ export const compileForward = (
       'hostRewriteLiteral',
       'timeout',
       'idleTimeout',
+      'maxStreamDuration',
       'retryPolicy',
       'upgradeConfigs',
       'requestMirrorPolicies',
@@ -56,7 +57,6 @@ export const compileForward = (
       'hashPolicy',
       'maxGrpcTimeout',
       'grpcTimeoutOffset',
-      'maxStreamDuration',
       'includeVhRateLimits',
     ],
   );
@@ -68,12 +68,20 @@ export const compileForward = (
     clusterNotFoundStatus: notFoundStatuses[json.clusterNotFoundResponseCode ?? 'SERVICE_UNAVAILABLE'],
     timeoutMs: durationMs(json.timeout, DEFAULT_TIMEOUT_MS, at(path, 'timeout')),
     idleTimeoutMs: durationMs(json.idleTimeout, 0, at(path, 'idleTimeout')),
+    maxStreamDurationMs: compileMaxStreamDuration(json, path),
     retry: retry ? compileRetryPolicy(retry, at(path, 'retryPolicy')) : null,
     hostRewrite: json.hostRewriteLiteral ?? '',
     ...compilePathRewrite(json, matched, path),
     ...compileUpgrades(json, matched, path),
     mirrors: compileMirrors(mirrors, at(path, 'requestMirrorPolicies')),
   };
+};
+
+const compileMaxStreamDuration = ({ maxStreamDuration: json }: RouteAction, path: string): number => {
+  if (!json) return -1;
+  const here = at(path, 'maxStreamDuration');
+  onlyKnown(json, here, ['maxStreamDuration'], ['grpcTimeoutHeaderMax', 'grpcTimeoutHeaderOffset']);
+  return durationMs(json.maxStreamDuration, -1, at(here, 'maxStreamDuration'));
 };
 
 const notFoundStatuses = { SERVICE_UNAVAILABLE: 503, NOT_FOUND: 404, INTERNAL_SERVER_ERROR: 500 };
