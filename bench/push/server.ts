@@ -33,12 +33,14 @@ const sessions = new ProxySessions({
 const peerOf = ({ socket }: { socket: Parameters<typeof provenSpiffeId>[0] }) => ({
   principal: provenSpiffeId(socket, bundle, trustDomain, systemClock.now()) ?? '',
 });
-const { server } = createXdsServer(credentials, new Map(sessions.server.routes(peerOf)));
+const { server } = createXdsServer(credentials, new Map(sessions.server.routes(peerOf)), systemClock);
 
 const apply = (events: readonly ObjectEvent[]): void => {
   const at = machineMs();
+  const first = load === undefined;
   load = loadObjects(events, load);
-  const error = load.diagnostics.find((d) => d.level === 'error');
+  // Put together when asked for; a control plane asks when the proxies have their change.
+  const error = first && load.diagnostics.find((d) => d.level === 'error');
   if (error) throw new Error(`${error.kind} ${error.name}: ${error.message}`);
   sessions.update(load.mesh, at);
 };

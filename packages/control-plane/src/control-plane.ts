@@ -78,11 +78,12 @@ export const startControlPlane = async (options: ControlPlaneOptions): Promise<C
     scope.add(() => store.close());
     const apply = (manifests: ManifestSet, waitedMs: number): void => {
       const readAt = clock.monotonic();
-      const { load, diagnostics } = store.update(manifests.texts, manifests.diagnostics);
-      report.update(diagnostics);
+      const next = store.update(manifests.texts, manifests.diagnostics);
       const loadedAt = clock.monotonic();
-      sessions.update(load.mesh, readAt - waitedMs);
+      sessions.update(next.load.mesh, readAt - waitedMs);
       metrics.changed({ waitedMs, loadMs: loadedAt - readAt, pushMs: clock.monotonic() - loadedAt });
+      // Proxies first: what is wrong anywhere in the mesh takes longer to find than what changed.
+      report.update(next.diagnostics);
     };
     const source = new FileSource({
       roots: options.paths,
@@ -150,11 +151,12 @@ export const startControlPlane = async (options: ControlPlaneOptions): Promise<C
           }),
         ],
       ]),
+      clock,
     );
     identity.onRotated((credentials) => xds.setCredentials(credentials));
     const xdsPort = await listen(xds.server, address, options.xdsPort, 'xDS');
     scope.add(() => xds.close());
-    scope.add(() => sessions.server.close());
+    scope.add(() => sessions.close());
 
     const sources = (): StatusSources => ({
       mesh: store.mesh,

@@ -10,6 +10,7 @@ import { changedTypes, makeSnapshot, type ResourceLists, type Snapshot } from '@
 import type { LineLog } from '@weft/telemetry/log';
 import type { PushMetrics } from '../status/push-metrics.ts';
 import { podOfNode } from './proxy-pod.ts';
+import { PushPace } from './push-pace.ts';
 
 /** `translateParts` of @weft/translate. What did not change is the same object: it is encoded, and looked at, once. */
 export type TranslateProxy = (mesh: Mesh, node: ProxyNode) => TranslatedProxy;
@@ -54,14 +55,25 @@ export interface ProxySession {
   readonly nacks: Map<string, Nack>;
 }
 
+interface Update {
+  readonly mesh: Mesh;
+  readonly changedAt: number;
+}
+
 /** Who is connected, and what each of them is told: a snapshot at first, another whenever the mesh gives them another. */
 export class ProxySessions {
   readonly server: AdsServer;
   readonly #options: ProxySessionsOptions;
   readonly #sessions = new Map<number, ProxySession>();
+  readonly #pace: PushPace<Update>;
 
   constructor(options: ProxySessionsOptions) {
     this.#options = options;
+    this.#pace = new PushPace(
+      options.clock,
+      (update) => this.#push(update),
+      (waiting, { mesh }) => ({ mesh, changedAt: waiting.changedAt }),
+    );
     this.server = new AdsServer({
       clock: options.clock,
       connect: (connection) => this.#connect(connection),
@@ -73,8 +85,21 @@ export class ProxySessions {
     return [...this.#sessions.values()];
   }
 
-  /** To be called with each new mesh. `changedAt`: monotonic ms at which the change was noticed. */
+  /**
+   * To be called with each new mesh; proxies are told at once, or in a moment if they are told all the time.
+   * `changedAt`: monotonic ms at which the change was noticed.
+   */
   update(mesh: Mesh, changedAt: number): void {
+    this.#pace.ask({ mesh, changedAt });
+  }
+
+  /** Ends all connections. */
+  close(): void {
+    this.#pace.close();
+    this.server.close();
+  }
+
+  #push({ mesh, changedAt }: Update): void {
     for (const session of this.#sessions.values()) {
       const pod = mesh.pods.get(session.podKey);
       if (!pod || !this.#owns(session.connection, mesh, pod)) {

@@ -8,10 +8,11 @@ import { methods } from '@weft/xds-api/type-urls';
 import { type RawResource, tryReadDeltaResponse } from '../codec/delta-response.ts';
 import { encodeMessage } from '../codec/encode.ts';
 import { openStream } from '../grpc/client.ts';
+import { keepAlive } from '../grpc/keep-alive.ts';
 import { grpcCodes } from '../grpc/status.ts';
 import type { GrpcStream } from '../grpc/stream.ts';
 import { type KeptResource, TypeSubscription } from './kept-resources.ts';
-import { keepAlive, whenConnected } from './session.ts';
+import { whenConnected } from './session.ts';
 
 export interface AdsUpdate {
   readonly typeUrl: string;

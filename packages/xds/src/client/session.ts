@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@weft/base/clock';
+import type { Clock } from '@weft/base/clock';
 import type { ClientHttp2Session } from 'node:http2';
 
 /** Resolves when the session can be used; rejects if it fails first, in time or by the signal. */
@@ -25,20 +25,3 @@ export const whenConnected = (
     else if (!session.connecting) settle(resolve);
     else session.once('connect', () => settle(resolve));
   });
-
-/** Pings the peer every `intervalMs`, and destroys the session if an answer is not there by the next. */
-export const keepAlive = (session: ClientHttp2Session, clock: Clock, intervalMs: number): Timer => {
-  let answered = true;
-  let timer: Timer;
-  const tick = (): void => {
-    if (session.destroyed) return;
-    if (!answered) return session.destroy(new Error(`the peer has not answered for ${intervalMs} ms`));
-    answered = false;
-    session.ping((error) => {
-      if (!error) answered = true;
-    });
-    timer = clock.setTimer(intervalMs, tick);
-  };
-  timer = clock.setTimer(intervalMs, tick);
-  return { cancel: () => timer.cancel() };
-};
