@@ -124,7 +124,12 @@ const destinationRule: readonly NotYet[] = [
     null,
     [500],
   ),
-  ...inPolicy('tls.mode', 'TLS of the service’s own', 5, 'SIMPLE', oneOf('SIMPLE', 'MUTUAL')),
+  ...inPolicy(
+    'tls.credentialName',
+    'a client certificate from a secret of Kubernetes (nobody gets through)',
+    null,
+    'client',
+  ),
   ...onlyInTopPolicy('tunnel', 'tunnels through a proxy', null, {
     protocol: 'CONNECT',
     targetHost: 'example.com',

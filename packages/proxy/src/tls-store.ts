@@ -100,27 +100,29 @@ export class WorkloadTlsStore implements TlsStore {
     if (known?.stamp === stamp) return known.view;
     const contexts = this.#contextsOf(config, role, stamp);
     if (contexts === null) return known?.view ?? null;
-    const view = new View(contexts, config, this.#greeting, this.#trustDomain);
+    const view = new View(contexts, config, role, this.#greeting, this.#trustDomain);
     this.#views.set(config, { stamp, view });
     // Pooled connections were made with what the files said before.
     if (known !== undefined) this.#tell();
     return view;
   }
 
-  #stamp({ certificates, roots }: TlsContextConfig): string {
-    if (roots?.kind !== 'data' && certificates.every((certificate) => certificate.kind === 'secret')) return '';
+  #stamp({ certificates, roots, crl }: TlsContextConfig): string {
+    if (crl === null && roots?.kind !== 'data' && certificates.every((certificate) => certificate.kind === 'secret'))
+      return '';
     const sources = certificates.flatMap((certificate) =>
       certificate.kind === 'data' ? [certificate.chain, certificate.key] : [],
     );
     if (roots?.kind === 'data') sources.push(roots.data);
+    if (crl !== null) sources.push(crl);
     return sources.map((source) => this.#files.stampOf(source)).join();
   }
 
   #contextsOf(config: TlsContextConfig, role: Role, stamp: string): readonly Named<SecureContext>[] | null {
-    const { certificates, roots, minVersion, maxVersion, ciphers, groups, requireClientCertificate } = config;
+    const { certificates, roots, crl, minVersion, maxVersion, ciphers, groups, requireClientCertificate } = config;
     // A session of a listener that asks for no certificate must not be resumed at one that does.
     const key = JSON.stringify([
-      ...[role, requireClientCertificate, certificates, roots, minVersion, maxVersion, ciphers, groups, stamp],
+      ...[role, requireClientCertificate, certificates, roots, crl, minVersion, maxVersion, ciphers, groups, stamp],
     ]);
     const cached = this.#contexts.get(key);
     if (cached) return cached;
@@ -128,9 +130,11 @@ export class WorkloadTlsStore implements TlsStore {
     if (shown.includes(null) || (role === 'server' && shown.length === 0)) return null;
     // Without roots of its own a context would trust those that Node carries.
     const ca = roots === null ? [] : this.#rootsOf(roots);
-    if (ca === null) return null;
+    const revoked = crl === null ? '' : this.#files.read(crl);
+    if (ca === null || revoked === null) return null;
     const common: SecureContextOptions = {
       ca,
+      ...(revoked !== '' && { crl: revoked }),
       minVersion,
       maxVersion,
       ciphers: [...CIPHERS_13, ...(ciphers.length > 0 ? ciphers : CIPHERS_12)].join(':'),
@@ -178,6 +182,7 @@ const makeContexts = (common: SecureContextOptions, shown: readonly Material[]):
 class View implements ServerTls, ClientTls {
   readonly #contexts: readonly Named<SecureContext>[];
   readonly #config: TlsContextConfig;
+  readonly #role: Role;
   readonly #trustDomain: string;
   readonly secureContext: SecureContext;
   readonly asksForCertificate: boolean;
@@ -188,12 +193,14 @@ class View implements ServerTls, ClientTls {
   constructor(
     contexts: readonly Named<SecureContext>[],
     config: TlsContextConfig,
+    role: Role,
     greeting: Buffer | null,
     trustDomain: string,
   ) {
     const { roots } = config;
     this.#contexts = contexts;
     this.#config = config;
+    this.#role = role;
     this.#trustDomain = trustDomain;
     this.secureContext = (contexts[0] as Named<SecureContext>).value;
     this.asksForCertificate = roots !== null;
@@ -216,8 +223,9 @@ class View implements ServerTls, ClientTls {
     const ofMesh = uri !== undefined && parseSpiffeId(uri)?.trustDomain === this.#trustDomain;
     // A workload has exactly one name, in the trust domain.
     if (this.mesh) return ofMesh && names.uris.length === 1 ? uri : null;
-    // Nobody but the mesh's roots can vouch for one of its workloads.
-    if (names.uris.some((name) => parseSpiffeId(name)?.trustDomain === this.#trustDomain)) return null;
+    // Nobody but the mesh's roots can vouch for one of its workloads, to whom policies listen.
+    const claims = names.uris.some((name) => parseSpiffeId(name)?.trustDomain === this.#trustDomain);
+    if (this.#role === 'server' && claims) return null;
     return uri ?? names.dns[0] ?? names.subject;
   }
 }

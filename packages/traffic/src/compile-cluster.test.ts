@@ -107,6 +107,7 @@ test('an outbound cluster has all it needs', () => {
         tls: {
           certificates: [{ kind: 'secret', name: 'default' }],
           roots: { kind: 'secret', name: 'ROOTCA' },
+          crl: null,
           requireClientCertificate: false,
           peerSans: [uriSan('exact', 'spiffe://cluster.local/ns/default/sa/orders')],
           minVersion: 'TLSv1.2',

@@ -104,6 +104,7 @@ test('a permissive inbound listener has all it needs', () => {
   assert.deepEqual(listener.filterChains[0]?.tls, {
     certificates: [{ kind: 'secret', name: 'default' }],
     roots: { kind: 'secret', name: 'ROOTCA' },
+    crl: null,
     requireClientCertificate: true,
     peerSans: [new SubjectAltName('uri', new StringMatcher('prefix', 'spiffe://cluster.local/', false, null))],
     minVersion: 'TLSv1.2',

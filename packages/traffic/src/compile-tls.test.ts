@@ -119,7 +119,6 @@ describe('a TLS context', () => {
       { validationContext: { ...roots.validationContext, verifyCertificateHash: ['00'] } },
       /verifyCertificateHash/,
     );
-    refused('upstream', { validationContext: { ...roots.validationContext, crl: { filename: '/crl' } } }, /crl/);
     refused(
       'upstream',
       { validationContext: { ...roots.validationContext, allowExpiredCertificate: true } },

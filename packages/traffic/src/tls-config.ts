@@ -6,6 +6,8 @@ export interface TlsContextConfig {
   readonly certificates: readonly CertificateConfig[];
   /** Who may vouch for the peer. Null: a client is not asked who it is; a server's certificate is not looked at. */
   readonly roots: RootsConfig | null;
+  /** Certificates that are worth nothing any more. */
+  readonly crl: DataSource | null;
   readonly requireClientCertificate: boolean;
   /** What the peer's certificate must name, one of them; empty accepts any that the roots vouch for. */
   readonly peerSans: readonly SubjectAltName[];

@@ -4,12 +4,10 @@ import type { Bootstrap } from '@weft/xds-api/gen/envoy/config/bootstrap/v3';
 import type { Cluster } from '@weft/xds-api/gen/envoy/config/cluster/v3';
 import type { ClusterLoadAssignment } from '@weft/xds-api/gen/envoy/config/endpoint/v3';
 import type { RouteConfiguration } from '@weft/xds-api/gen/envoy/config/route/v3';
-import type {
-  CommonTlsContext,
-  CommonTlsContext_CombinedCertificateValidationContext,
-} from '@weft/xds-api/gen/envoy/extensions/transport_sockets/tls/v3';
+import type { CommonTlsContext } from '@weft/xds-api/gen/envoy/extensions/transport_sockets/tls/v3';
 import { nodeId } from './names.ts';
 import type { ProxyNode } from './proxy-node.ts';
+import { SYSTEM_ROOTS } from './tls.ts';
 import type { ResourceSet } from './translate.ts';
 
 /**
@@ -62,16 +60,24 @@ const rewrite = (
   return copy;
 };
 
+/** Where most distributions keep the system's roots. */
+const SYSTEM_ROOTS_FILE = '/etc/ssl/certs/ca-certificates.crt';
+
+/** Secrets become files of the folder; what has its own files keeps them. */
 const withFiles = (context: CommonTlsContext, certsDir: string): CommonTlsContext => {
-  const { tlsCertificateSdsSecretConfigs: _sds, combinedValidationContext, ...rest } = context;
+  const { tlsCertificateSdsSecretConfigs: certificate, combinedValidationContext: combined, ...rest } = context;
   const file = (name: string): { filename: string } => ({ filename: `${certsDir.replace(/\/+$/, '')}/${name}` });
+  const system = combined?.validationContextSdsSecretConfig?.name === SYSTEM_ROOTS;
   return {
     ...rest,
-    tlsCertificates: [{ certificateChain: file('cert-chain.pem'), privateKey: file('key.pem') }],
-    validationContext: { ...defaults(combinedValidationContext), trustedCa: file('root-cert.pem') },
+    ...(certificate && {
+      tlsCertificates: [{ certificateChain: file('cert-chain.pem'), privateKey: file('key.pem') }],
+    }),
+    ...(combined && {
+      validationContext: {
+        ...combined.defaultValidationContext,
+        trustedCa: system ? { filename: SYSTEM_ROOTS_FILE } : file('root-cert.pem'),
+      },
+    }),
   };
 };
-
-const defaults = (
-  combined: CommonTlsContext_CombinedCertificateValidationContext | undefined,
-): NonNullable<CommonTlsContext['validationContext']> => combined?.defaultValidationContext ?? {};

@@ -3,6 +3,7 @@ import type {
   CommonTlsContext,
   DownstreamTlsContext,
   SdsSecretConfig,
+  TlsParameters,
   UpstreamTlsContext,
 } from '@weft/xds-api/gen/envoy/extensions/transport_sockets/tls/v3';
 import type { StringMatcher } from '@weft/xds-api/gen/envoy/type/matcher/v3';
@@ -11,6 +12,8 @@ import { extension } from './typed.ts';
 /** SDS names: the workload's own certificate, and the mesh's roots. */
 export const CERTIFICATE_SECRET = 'default';
 export const ROOT_SECRET = 'ROOTCA';
+/** The operating system's roots, where the data plane runs; Istio's name for them. */
+export const SYSTEM_ROOTS = 'file-root:system';
 
 /** The cluster of Envoy's bootstrap where `weft agent` serves secrets; the control plane has none. */
 const SDS_CLUSTER = 'sds-grpc';
@@ -27,7 +30,7 @@ export const MESH_ALPNS: readonly string[] = [
   'istio-h2',
 ];
 
-const sds = (name: string): SdsSecretConfig => ({ name, sdsConfig });
+export const sds = (name: string): SdsSecretConfig => ({ name, sdsConfig });
 
 const sdsConfig: ConfigSource = {
   apiConfigSource: {
@@ -40,8 +43,14 @@ const sdsConfig: ConfigSource = {
   resourceApiVersion: 'V3',
 };
 
+/** Envoy, as a client, stops at 1.2 unless told. */
+export const TLS_VERSIONS: TlsParameters = {
+  tlsMinimumProtocolVersion: 'TLSv1_2',
+  tlsMaximumProtocolVersion: 'TLSv1_3',
+};
+
 const mutualTls = (peers: readonly StringMatcher[], alpn: readonly string[]): CommonTlsContext => ({
-  tlsParams: { tlsMinimumProtocolVersion: 'TLSv1_2', tlsMaximumProtocolVersion: 'TLSv1_3' },
+  tlsParams: TLS_VERSIONS,
   alpnProtocols: [...alpn],
   tlsCertificateSdsSecretConfigs: [sds(CERTIFICATE_SECRET)],
   combinedValidationContext: {

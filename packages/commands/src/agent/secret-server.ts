@@ -1,3 +1,4 @@
+import { getCACertificates } from 'node:tls';
 import type { Clock } from '@weft/base/clock';
 import type { Credentials } from '@weft/identity/workload-identity';
 import { methods, typeUrls } from '@weft/xds-api/type-urls';
@@ -7,7 +8,7 @@ import { makeSnapshot, type Snapshot } from '@weft/xds/snapshot';
 
 const DELTA_SECRETS = '/envoy.service.secret.v3.SecretDiscoveryService/DeltaSecrets';
 
-/** Answers Envoy's SDS with the workload's key and certificate (`default`) and the mesh's roots (`ROOTCA`). */
+/** Answers Envoy's SDS with the workload's key and certificate (`default`), the mesh's roots (`ROOTCA`), and the system's. */
 export class SecretServer {
   readonly #server: AdsServer;
   #snapshot: Snapshot;
@@ -43,5 +44,13 @@ const snapshotOf = (credentials: Credentials): Snapshot =>
         },
       },
       { name: 'ROOTCA', validationContext: { trustedCa: { inlineString: credentials.bundle.pem } } },
+      ...systemRoots(),
     ],
   });
+
+/** Under Istio's name; none where the system has none, so that what asks for them stays shut. */
+const systemRoots = (): object[] => {
+  const roots = getCACertificates('system');
+  if (roots.length === 0) return [];
+  return [{ name: 'file-root:system', validationContext: { trustedCa: { inlineString: roots.join('\n') } } }];
+};

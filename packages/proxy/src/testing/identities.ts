@@ -37,6 +37,7 @@ export const named = (uri: string, kind: 'exact' | 'prefix' = 'exact'): SubjectA
 export const tlsConfig = (over: Partial<TlsContextConfig> = {}): TlsContextConfig => ({
   certificates: [{ kind: 'secret', name: 'default' }],
   roots: { kind: 'secret', name: 'ROOTCA' },
+  crl: null,
   requireClientCertificate: true,
   peerSans: [],
   alpn: ['istio'],

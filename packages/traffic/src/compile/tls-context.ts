@@ -79,10 +79,11 @@ const commonContext = (json: CommonTlsContext, path: string): Common => {
     'combinedValidationContext',
     'alpnProtocols',
   ]);
-  const { roots, peerSans, acceptUntrusted } = compileValidation(json, path);
+  const { roots, crl, peerSans, acceptUntrusted } = compileValidation(json, path);
   return {
     certificates: certificatesOf(json, path),
     roots,
+    crl,
     peerSans,
     acceptUntrusted,
     alpn: [...(json.alpnProtocols ?? [])],

@@ -11,6 +11,7 @@ import { compileStringMatcher } from './string-matcher.ts';
 
 export interface Validation {
   readonly roots: RootsConfig | null;
+  readonly crl: DataSource | null;
   readonly peerSans: readonly SubjectAltName[];
   /** Said outright that a peer whose certificate is not vouched for may pass. */
   readonly acceptUntrusted: boolean;
@@ -23,7 +24,9 @@ export const compileValidation = (json: CommonTlsContext, path: string): Validat
   if (combined) onlyKnown(combined, here, ['defaultValidationContext', 'validationContextSdsSecretConfig']);
   const own = combined ? combined.defaultValidationContext : json.validationContext;
   const ownPath = combined ? at(here, 'defaultValidationContext') : at(path, 'validationContext');
-  const validation = own ? validationOf(own, ownPath) : { roots: null, peerSans: [], acceptUntrusted: false };
+  const validation = own
+    ? validationOf(own, ownPath)
+    : { roots: null, crl: null, peerSans: [], acceptUntrusted: false };
   const secret = combined?.validationContextSdsSecretConfig?.name ?? json.validationContextSdsSecretConfig?.name;
   // By Envoy's rules of merging the secret's roots take the place of the context's own.
   return secret ? { ...validation, roots: { kind: 'secret', name: secret } } : validation;
@@ -33,7 +36,14 @@ const validationOf = (json: CertificateValidationContext, path: string): Validat
   onlyKnown(
     json,
     path,
-    ['trustedCa', 'systemRootCerts', 'matchTypedSubjectAltNames', 'matchSubjectAltNames', 'trustChainVerification'],
+    [
+      'trustedCa',
+      'systemRootCerts',
+      'matchTypedSubjectAltNames',
+      'matchSubjectAltNames',
+      'trustChainVerification',
+      'crl',
+    ],
     ['suppressClientCaList', 'watchedDirectory'],
   );
   const verification = at(path, 'trustChainVerification');
@@ -52,7 +62,8 @@ const validationOf = (json: CertificateValidationContext, path: string): Validat
   const peerSans = [...typed, ...untyped];
   const acceptUntrusted = trust === 'ACCEPT_UNTRUSTED';
   if (acceptUntrusted && peerSans.length > 0) fail(verification, 'makes names worthless: whoever likes can have them');
-  return { roots: rootsOf(json, path), peerSans, acceptUntrusted };
+  const crl = json.crl ? compileDataSource(json.crl, at(path, 'crl')) : null;
+  return { roots: rootsOf(json, path), crl, peerSans, acceptUntrusted };
 };
 
 const rootsOf = (json: CertificateValidationContext, path: string): RootsConfig | null => {

@@ -6,13 +6,14 @@ import { outboundSni } from '../names.ts';
 import { MESH_ALPN, meshClientTls, plaintext } from '../tls.ts';
 import type { HttpProtocol } from './http-protocol.ts';
 import type { OutboundTarget } from './outbound.ts';
+import { ownTls } from './own-tls.ts';
 
 type Security = Pick<Cluster, 'transportSocket' | 'transportSocketMatches'>;
 
 /**
  * How connections to a cluster are protected. Unless a DestinationRule says otherwise: mutual TLS to endpoints that have
  * a sidecar, plaintext to the others (Istio's automatic mutual TLS). ISTIO_MUTUAL and DISABLE hold for all endpoints.
- * SIMPLE and MUTUAL are not there yet and leave the default, as the model has said.
+ * SIMPLE and MUTUAL are the service's own TLS.
  */
 export const transportSecurity = (
   mesh: Mesh,
@@ -25,6 +26,8 @@ export const transportSecurity = (
   choosesAlpn: boolean,
 ): Security => {
   if (tls?.mode === 'DISABLE') return {};
+  if (tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL')
+    return { transportSocket: ownTls(service, tls, ownAlpn(protocol, choosesAlpn)) };
   const alpn = alpnOf(protocol, choosesAlpn);
   const sni = outboundSni(port.port, subset?.name ?? '', service.host);
   if (tls?.mode === 'ISTIO_MUTUAL') {
@@ -61,6 +64,12 @@ const alpnOf = (protocol: HttpProtocol | null, chooses: boolean): readonly strin
     default:
       return [MESH_ALPN];
   }
+};
+
+/** What is offered to a server outside the mesh. */
+const ownAlpn = (protocol: HttpProtocol | null, chooses: boolean): readonly string[] => {
+  if (protocol === 'http2') return ['h2'];
+  return protocol === 'alpn' || (protocol === 'client' && chooses) ? ['h2', 'http/1.1'] : [];
 };
 
 const ANY_HTTP: readonly string[] = ['istio-h2', 'istio-http/1.1', MESH_ALPN, 'h2', 'http/1.1'];
