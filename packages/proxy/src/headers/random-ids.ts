@@ -7,7 +7,9 @@ import { randomFillSync } from 'node:crypto';
 const pool = Buffer.allocUnsafeSlow(4096);
 let used = pool.length;
 
-const hexByte: readonly string[] = Array.from({ length: 256 }, (_, i) => (i + 256).toString(16).slice(1));
+/** An id is written here and made a string as one: put together of pieces it would be garbage of 1 KB. */
+const text = Buffer.alloc(64);
+const digits = Buffer.from('0123456789abcdef', 'latin1');
 
 const take = (bytes: number): number => {
   if (used + bytes > pool.length) {
@@ -19,10 +21,15 @@ const take = (bytes: number): number => {
   return at;
 };
 
-const hex = (at: number, bytes: number): string => {
-  let text = '';
-  for (let i = at; i < at + bytes; i++) text += hexByte[pool[i] as number];
-  return text;
+/** Writes digits for `bytes` of the pool at `at` to `text`; where they end. */
+const hex = (at: number, bytes: number, to: number): number => {
+  let end = to;
+  for (let i = at; i < at + bytes; i++) {
+    const octet = pool[i] as number;
+    text[end++] = digits[octet >> 4] as number;
+    text[end++] = digits[octet & 15] as number;
+  }
+  return end;
 };
 
 /** UUID version 4, as Envoy makes for `x-request-id`. */
@@ -30,18 +37,25 @@ export const requestId = (): string => {
   const at = take(16);
   pool[at + 6] = ((pool[at + 6] as number) & 0x0f) | 0x40;
   pool[at + 8] = ((pool[at + 8] as number) & 0x3f) | 0x80;
-  return `${hex(at, 4)}-${hex(at + 4, 2)}-${hex(at + 6, 2)}-${hex(at + 8, 2)}-${hex(at + 10, 6)}`;
+  hex(at, 4, 0);
+  hex(at + 4, 2, 9);
+  hex(at + 6, 2, 14);
+  hex(at + 8, 2, 19);
+  hex(at + 10, 6, 24);
+  text[8] = text[13] = text[18] = text[23] = DASH;
+  return text.toString('latin1', 0, 36);
 };
 
 /** Of a trace: 32 hexadecimal digits, never all zero. */
-export const newTraceId = (): string => notZero(take(16), 16);
+export const newTraceId = (): string => text.toString('latin1', 0, hex(notZero(16), 16, 0));
 
 /** Of a span: 16 hexadecimal digits, never all zero. */
-export const newSpanId = (): string => notZero(take(8), 8);
+export const newSpanId = (): string => text.toString('latin1', 0, hex(notZero(8), 8, 0));
 
-const notZero = (at: number, bytes: number): string => {
+const notZero = (bytes: number): number => {
+  const at = take(bytes);
   if (pool[at] === 0) pool[at] = 1;
-  return hex(at, bytes);
+  return at;
 };
 
 /** `sec-websocket-key` of a handshake (RFC 6455 section 4.1). */
@@ -50,5 +64,15 @@ export const websocketKey = (): string => {
   return pool.toString('base64', at, at + 16);
 };
 
-/** W3C Trace Context `traceparent` of a new trace. */
-export const traceparent = (sampled: boolean): string => `00-${newTraceId()}-${newSpanId()}-${sampled ? '01' : '00'}`;
+/** W3C Trace Context `traceparent` of a new trace: version, trace id, span id, flags. */
+export const traceparent = (sampled: boolean): string => {
+  text[0] = text[1] = text[53] = ZERO;
+  text[2] = text[35] = text[52] = DASH;
+  hex(notZero(16), 16, 3);
+  hex(notZero(8), 8, 36);
+  text[54] = sampled ? ZERO + 1 : ZERO;
+  return text.toString('latin1', 0, 55);
+};
+
+const DASH = 0x2d;
+const ZERO = 0x30;
