@@ -10,4 +10,5 @@ await import('./stack-overload.test.ts');
 await import('./stack-outside.test.ts');
 await import('./stack-tracing.test.ts');
 await import('./stack-mtls.test.ts');
+await import('./stack-tunnels.test.ts');
 await import('./stack-http1.test.ts');

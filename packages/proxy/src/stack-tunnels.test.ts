@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { FakeClock } from '@weft/testkit/fake-clock';
 import { startListener } from './stack.ts';
+import { http1Only } from './testing/client-version.ts';
 import { chain, forwardTo, listener, manager, table, TestContext } from './testing/data-path.ts';
 import { named, spiffe, TestMesh, tlsConfig } from './testing/identities.ts';
 import { closedPort, TestApp, TestClient, TestPeer } from './testing/peers.ts';
@@ -69,7 +70,7 @@ describe('CONNECT', () => {
     assert.equal(cluster.activeRequests, 0);
   });
 
-  it('to the listener itself goes on in process: what is inside is HTTP', async () => {
+  it('to the listener itself goes on in process: what is inside is HTTP', http1Only(), async () => {
     const app = await TestApp.start();
     closers.push(() => app.close());
     const context = new TestContext();
@@ -135,7 +136,7 @@ describe('an upgrade to WebSocket', () => {
   });
 });
 
-describe('a TCP proxy', () => {
+describe('a TCP proxy', http1Only(), () => {
   const tcp = (clusters: string[] = ['tcp'], over = {}) => ({
     kind: 'tcp' as const,
     statPrefix: 'tcp',

@@ -79,7 +79,7 @@ export class Http1Connection implements HttpCodec, MessageSink<RequestHead>, Dow
     this.#minor = head.minor;
     this.#another = head.keepAlive;
     service.upstreams.wheel.disarm(this.#timer);
-    this.#exchange.begin(head, head.chunked, service);
+    this.#exchange.begin(head, head.chunked, false, service);
   }
 
   onData(buffer: Buffer, start: number, end: number): void {

@@ -70,7 +70,7 @@ export class DownstreamStream implements DownstreamPort, Http2StreamSink, Incomi
     if (head.method === 'CONNECT') this.#beginTunnel(head, service);
     else {
       this.#state = 'open';
-      this.#exchange.begin(this, !head.endStream && head.contentLength === -1, service);
+      this.#exchange.begin(this, !head.endStream && head.contentLength === -1, head.endStream, service);
     }
   }
 
@@ -89,8 +89,7 @@ export class DownstreamStream implements DownstreamPort, Http2StreamSink, Incomi
       }
     }
     (this.#stream as Http2Stream).pauseReading();
-    this.#exchange.begin(this, false, service);
-    if (this.#exchange.active) this.#exchange.onRequestEnd(noPairs);
+    this.#exchange.begin(this, false, true, service);
   }
 
   /** All that came is with the exchange. */
@@ -192,6 +191,8 @@ export class DownstreamStream implements DownstreamPort, Http2StreamSink, Incomi
 
   exchangeEnded(): void {
     const stream = this.#stream as Http2Stream;
+    // A tunnel ends without a word.
+    if (!stream.localEnded) stream.end(noPairs);
     // RFC 9113 section 8.1: the client is to stop sending what nobody wants any more.
     if (!stream.remoteEnded) stream.resetWhenSent(errorCodes.NO_ERROR);
     if (stream.closed) {

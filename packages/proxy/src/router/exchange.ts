@@ -207,9 +207,10 @@ export class Exchange
     return this.#tunnelOpen;
   }
 
-  /** `openEnded`: there is a body, and no length was told beforehand. */
-  begin(request: IncomingRequest, openEnded: boolean, service: HttpService): void {
+  /** `openEnded`: there is a body, and no length was told beforehand. `ended`: there is none, for sure. */
+  begin(request: IncomingRequest, openEnded: boolean, ended: boolean, service: HttpService): void {
     this.#start(request, openEnded, service);
+    this.#requestEnded = ended;
     this.#beginning = true;
     service.handle(this);
     this.#beginning = false;
@@ -377,7 +378,8 @@ export class Exchange
     if (action.maxStreamDurationMs !== -1) this.#limitDuration(action.maxStreamDurationMs);
     if (action.mirrors !== null && !this.#tunnel && this.upgrade === '') this.#mirror(action);
     // After a delay the request may be here as a whole already.
-    if (this.#requestEnded && action.timeoutMs > 0) this.service.upstreams.arm(this.#requestTimer, action.timeoutMs);
+    if (this.#requestEnded && action.timeoutMs > 0 && !this.#tunnel)
+      this.service.upstreams.arm(this.#requestTimer, action.timeoutMs);
     this.#attempt();
   }
 
