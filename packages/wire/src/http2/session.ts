@@ -17,6 +17,7 @@ import { readRequestHead } from './request-head.ts';
 import { readResponseHead } from './response-head.ts';
 import { SendScheduler } from './send-scheduler.ts';
 import { ANY_LENGTH, Http2Stream } from './stream.ts';
+import { StreamTable } from './stream-table.ts';
 
 const NO_FIELDS: readonly string[] = [];
 
@@ -51,7 +52,7 @@ export class Http2Session implements FrameSink {
   readonly scheduler: SendScheduler;
   readonly #peer = new PeerSettings();
   readonly #receiveWindow: ReceiveWindow;
-  readonly #streams = new Map<number, Http2Stream>();
+  readonly #streams = new StreamTable();
   readonly #closed = new ClosedStreams();
   /** Client: of the next stream. */
   #nextId = 1;
@@ -333,7 +334,7 @@ export class Http2Session implements FrameSink {
       return;
     }
     const stream = this.#streams.get(streamId);
-    if (stream === undefined) {
+    if (stream === null) {
       this.consumed(length);
       this.#afterClose(streamId, 'DATA');
       return;
@@ -386,7 +387,7 @@ export class Http2Session implements FrameSink {
     }
     const stream = this.#streams.get(streamId);
     if (dependsOn === streamId) this.#malformed(streamId, stream, errorCodes.PROTOCOL_ERROR);
-    else if (stream === undefined) this.#newStream(streamId, endStream);
+    else if (stream === null) this.#newStream(streamId, endStream);
     else if (stream.remoteEnded) this.#streamError(stream, errorCodes.STREAM_CLOSED);
     else if (stream.responseSink !== null && !stream.answered) this.#response(stream, stream.responseSink, endStream);
     else this.#trailers(stream, endStream);
@@ -400,7 +401,7 @@ export class Http2Session implements FrameSink {
 
   onRstStream(streamId: number, code: number): void {
     const stream = this.#streams.get(streamId);
-    if (stream === undefined) {
+    if (stream === null) {
       if (this.#isIdle(streamId)) this.#fail(errorCodes.PROTOCOL_ERROR, 'RST_STREAM on an idle stream');
       return;
     }
@@ -425,7 +426,7 @@ export class Http2Session implements FrameSink {
     this.touched();
     const change = this.#peer.initialWindow - before;
     if (change !== 0) {
-      for (const stream of this.#streams.values()) {
+      for (const stream of this.#streams.all()) {
         if (stream.growSendWindow(change)) continue;
         this.#fail(errorCodes.FLOW_CONTROL_ERROR, 'a window is too large');
         return;
@@ -447,7 +448,7 @@ export class Http2Session implements FrameSink {
   onGoawayFrame(lastStreamId: number, code: number): void {
     this.#goawayReceived = true;
     if (this.role === 'client') {
-      for (const stream of [...this.#streams.values()]) {
+      for (const stream of this.#streams.all()) {
         if (stream.id <= lastStreamId || stream.closed) continue;
         this.#remove(stream, 'resetByPeer');
         stream.sink.onReset(errorCodes.REFUSED_STREAM, true);
@@ -468,7 +469,7 @@ export class Http2Session implements FrameSink {
       return;
     }
     const stream = this.#streams.get(streamId);
-    if (stream === undefined) {
+    if (stream === null) {
       if (this.#isIdle(streamId)) this.#fail(errorCodes.PROTOCOL_ERROR, 'WINDOW_UPDATE on an idle stream');
     } else if (increment === 0) this.#streamError(stream, errorCodes.PROTOCOL_ERROR);
     else if (!stream.growSendWindow(increment)) this.#streamError(stream, errorCodes.FLOW_CONTROL_ERROR);
@@ -508,7 +509,7 @@ export class Http2Session implements FrameSink {
     const stream = new Http2Stream(this, streamId, null, '', this.#peer.initialWindow);
     if (head === null) {
       if (fields.overflow) this.#tooLarge(stream, endStream);
-      else this.#malformed(streamId, undefined, errorCodes.PROTOCOL_ERROR);
+      else this.#malformed(streamId, null, errorCodes.PROTOCOL_ERROR);
       return;
     }
     if (head.method !== 'CONNECT') stream.expected = head.contentLength;
@@ -591,9 +592,9 @@ export class Http2Session implements FrameSink {
   }
 
   /** A message that is not HTTP; `stream` is missing where it has not begun to exist. */
-  #malformed(streamId: number, stream: Http2Stream | undefined, code: number): void {
+  #malformed(streamId: number, stream: Http2Stream | null, code: number): void {
     this.counters.rx_messaging_error++;
-    if (stream !== undefined) {
+    if (stream !== null) {
       this.#streamError(stream, code);
       return;
     }
@@ -639,7 +640,7 @@ export class Http2Session implements FrameSink {
   }
 
   #resetAll(code: number): void {
-    for (const stream of [...this.#streams.values()]) {
+    for (const stream of this.#streams.all()) {
       if (stream.closed) continue;
       this.#remove(stream, 'resetByPeer');
       stream.sink.onReset(code, true);
@@ -647,7 +648,7 @@ export class Http2Session implements FrameSink {
   }
 
   #addStream(stream: Http2Stream): void {
-    this.#streams.set(stream.id, stream);
+    this.#streams.add(stream);
     this.#guard.streams++;
     this.counters.streams_active++;
   }
@@ -655,7 +656,7 @@ export class Http2Session implements FrameSink {
   #remove(stream: Http2Stream, ending: Ending): void {
     if (stream.closed) return;
     stream.release();
-    this.#streams.delete(stream.id);
+    this.#streams.delete(stream);
     this.#closed.add(stream.id, ending);
     this.counters.streams_active--;
     this.#events.onStreamClosed(stream);
