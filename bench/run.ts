@@ -7,8 +7,10 @@ import { httpHop } from './http1-hop.ts';
 import { http2Hop } from './http2-hop.ts';
 import { idleConnections } from './idle-connections.ts';
 import { type PairedRow, printRow } from './lib/report.ts';
+import { printSteps, type StepsRow } from './lib/steps.ts';
 import { memory } from './memory.ts';
 import { mtlsChain } from './mtls-chain.ts';
+import { push, push1000 } from './push.ts';
 
 export interface BenchOptions {
   /** Interleaved pairs; at least three count. */
@@ -16,6 +18,12 @@ export interface BenchOptions {
   /** Of each measurement. */
   readonly seconds: number;
 }
+
+/** Those without a data plane need nothing but Linux; the peer of `push` is left out where Go is not. */
+const controlPlane: Record<string, (options: BenchOptions) => Promise<StepsRow[]>> = {
+  push: ({ pairs }) => push(pairs),
+  'push-1000': push1000,
+};
 
 const benchmarks: Record<string, (options: BenchOptions) => Promise<PairedRow[]>> = {
   'http1-hop': httpHop,
@@ -33,19 +41,25 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '6' },
   },
 });
-const missing = needs('linux', 'wrk', 'envoy');
-const names = positionals.length ? positionals : Object.keys(benchmarks);
-const unknown = names.find((name) => !benchmarks[name]);
+const names = positionals.length ? positionals : [...Object.keys(benchmarks), ...Object.keys(controlPlane)];
+const missing = names.some((name) => benchmarks[name]) ? needs('linux', 'wrk', 'envoy') : needs('linux');
+const unknown = names.find((name) => !benchmarks[name] && !controlPlane[name]);
 if (unknown || missing) {
-  console.error(missing || `no benchmark ${unknown}; there are: ${Object.keys(benchmarks).join(', ')}`);
+  console.error(
+    missing || `no benchmark ${unknown}; there are: ${Object.keys({ ...benchmarks, ...controlPlane }).join(', ')}`,
+  );
   process.exit(2);
 }
-const rows: PairedRow[] = [];
+const options: BenchOptions = { pairs: Number(values.pairs), seconds: Number(values.seconds) };
+const rows: (PairedRow | StepsRow)[] = [];
 for (const name of names) {
-  for (const row of (await benchmarks[name]?.({ pairs: Number(values.pairs), seconds: Number(values.seconds) })) ??
-    []) {
+  for (const row of (await benchmarks[name]?.(options)) ?? []) {
     rows.push(row);
     printRow(row);
+  }
+  for (const row of (await controlPlane[name]?.(options)) ?? []) {
+    rows.push(row);
+    printSteps(row);
   }
 }
 if (values.json) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`);

@@ -7,6 +7,8 @@ export interface MeasuredStep {
   readonly bytes: number;
   readonly lastClientMs: number;
   readonly rssMb: number;
+  /** CPU: ours divided by the peer's in the same run. */
+  readonly cpuRatio?: number;
 }
 
 export interface StepsRow {
@@ -27,10 +29,18 @@ export const stepsRow = (name: string, measured: readonly MeasuredStep[]): Steps
   return { name, steps: [...best.values()], machine, versions: { node: process.version } };
 };
 
+export const withRatios = (ours: StepsRow, peer: StepsRow): StepsRow => ({
+  ...ours,
+  steps: ours.steps.map((step) => {
+    const theirs = peer.steps.find((s) => s.name === step.name);
+    return theirs ? { ...step, cpuRatio: step.cpuMs / theirs.cpuMs } : step;
+  }),
+});
+
 export const printSteps = ({ name, steps }: StepsRow): void => {
   console.log(`\n${name}`);
-  for (const { name: step, cpuMs, bytes, lastClientMs, rssMb } of steps)
+  for (const { name: step, cpuMs, bytes, lastClientMs, rssMb, cpuRatio } of steps)
     console.log(
-      `  ${step.padEnd(24)} ${cpuMs.toFixed(1).padStart(8)} ms CPU  ${(bytes / 1e6).toFixed(3).padStart(9)} MB  last client ${lastClientMs.toFixed(1)} ms  rss ${rssMb.toFixed(0)} MB`,
+      `  ${step.padEnd(24)} ${cpuMs.toFixed(1).padStart(8)} ms CPU  ${(bytes / 1e6).toFixed(3).padStart(9)} MB  last client ${lastClientMs.toFixed(1)} ms  rss ${rssMb.toFixed(0)} MB${cpuRatio === undefined ? '' : `  ${cpuRatio.toFixed(2)} of the peer's CPU`}`,
     );
 };

@@ -9,7 +9,7 @@ import type { GrpcStream } from '@weft/xds/grpc/stream';
 import { methods, typeUrls } from '@weft/xds-api/type-urls';
 import type { Certificate, Certificates } from './certificates.ts';
 import { machineMs } from './proc.ts';
-import type { ClientPod } from './scene.ts';
+import { type ClientPod, nodeIdOf } from './scene.ts';
 
 interface Setup {
   readonly certificates: Certificates;
@@ -46,6 +46,7 @@ class Client {
   #stream: GrpcStream | undefined;
   #vhds = false;
   connected = false;
+  #closing = false;
 
   constructor(pod: ClientPod, certificate: Certificate) {
     this.#pod = pod;
@@ -63,6 +64,7 @@ class Client {
     });
     this.#session = session;
     this.#vhds = vhds;
+    this.#closing = false;
     session.on('error', (error) => failures.push(error.message));
     session.on('connect', () => session.setLocalWindowSize(1 << 24));
     const stream = openStream(session, methods.deltaAggregatedResources, { maxMessageBytes: 1 << 28 });
@@ -70,13 +72,12 @@ class Client {
     this.#asked.clear();
     stream.onMessage((message) => this.#receive(message));
     stream.onClose(({ code, message }) => {
-      if (this.connected) failures.push(`${this.#pod.name}: ${code} ${message}`);
+      if (!this.#closing) failures.push(`${this.#pod.name}: ${code} ${message}`);
       this.connected = false;
     });
-    const { namespace, name, ip } = this.#pod;
     this.#subscribe(typeUrls.cluster, undefined, {
       node: {
-        id: `sidecar~${ip}~${name}.${namespace}~${namespace}.svc.cluster.local`,
+        id: nodeIdOf(this.#pod),
         metadata: { WEFT_DATA_PLANE: 'weft', WEFT_VHDS: vhds },
       },
     });
@@ -90,6 +91,7 @@ class Client {
 
   close(): void {
     this.connected = false;
+    this.#closing = true;
     this.#session?.destroy();
   }
 
@@ -178,7 +180,7 @@ process.on('message', (order: Order) => {
   if (order.kind === 'connect') for (const client of clients) client.connect(order.port, order.vhds);
   else if (order.kind === 'disconnect') for (const client of clients) client.close();
   else if (order.kind === 'forget') for (const client of clients) client.versions.clear();
-  else if (order.kind === 'last') process.send?.({ messages, lastMs });
+  else if (order.kind === 'last') process.send?.({ messages, connected: clients.filter((c) => c.connected).length });
   else process.send?.(report());
 });
 process.on('disconnect', () => process.exit());

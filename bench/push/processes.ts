@@ -9,7 +9,7 @@ import type { Seen } from './clients.ts';
 import { cpuMs, machineMs, rssMb } from './proc.ts';
 import { type ChangeKind, change, type ClientPod, objects, type Scene } from './scene.ts';
 
-const SERVER_CORE = 0;
+export const SERVER_CORE = 0;
 const CLIENT_CORE = 1;
 
 const start = (core: number, file: string, args: string[]): ChildProcess =>
@@ -30,6 +30,8 @@ export interface Subject {
   readonly name: string;
   readonly pid: number;
   readonly port: number;
+  /** Told of a change that is to come; what this costs is not measured. */
+  prepare(kind: ChangeKind, n: number): Promise<void>;
   /** Answers when it began, in machine ms. */
   change(kind: ChangeKind, n: number): Promise<number>;
   stop(): Promise<void>;
@@ -47,6 +49,7 @@ export const startWeft = async (scene: Scene, certificates: Certificates, dir: s
     name: 'weft',
     pid: child.pid as number,
     port,
+    prepare: () => Promise.resolve(),
     change: (kind, n) => apply(change(kind, n)),
     async stop() {
       const exited = once(child, 'exit');
@@ -102,7 +105,8 @@ export class Clients {
     await this.#report();
   }
 
-  change(subject: Subject, kind: ChangeKind, n: number): Promise<{ step: Step; seen: Seen }> {
+  async change(subject: Subject, kind: ChangeKind, n: number): Promise<{ step: Step; seen: Seen }> {
+    await subject.prepare(kind, n);
     return this.#measure(subject, kind, false, () => subject.change(kind, n));
   }
 
@@ -120,7 +124,7 @@ export class Clients {
   ): Promise<{ step: Step; seen: Seen }> {
     const before = cpuMs(subject.pid);
     const startedMs = await act();
-    await this.#quiet(all ? 2000 : QUIET_MS);
+    await this.#quiet(all ? 2000 : QUIET_MS, all ? this.#count : 0);
     const cpu = cpuMs(subject.pid) - before;
     const seen = await this.#report();
     if (seen.failures.length > 0) throw new Error(`${name}: ${seen.failures.slice(0, 3).join('; ')}`);
@@ -130,12 +134,14 @@ export class Clients {
     return { step: { name, cpuMs: cpu, bytes, lastClientMs, clientsTold, rssMb: rssMb(subject.pid) }, seen };
   }
 
-  async #quiet(quietMs: number): Promise<void> {
+  /** Once so many are connected. */
+  async #quiet(quietMs: number, atLeast = 0): Promise<void> {
     const deadline = machineMs() + 120_000;
     let [count, since] = [-1, machineMs()];
     while (machineMs() - since < quietMs) {
-      const { messages } = await answer<{ messages: number }>(this.#child, { kind: 'last' });
-      if (messages !== count) [count, since] = [messages, machineMs()];
+      const order = { kind: 'last' };
+      const { messages, connected } = await answer<{ messages: number; connected: number }>(this.#child, order);
+      if (messages !== count || connected < atLeast) [count, since] = [messages, machineMs()];
       if (machineMs() > deadline) throw new Error('it is never quiet');
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

@@ -37,6 +37,10 @@ export const clientPods = ({ services, clients }: Scene): ClientPod[] =>
     };
   });
 
+/** Istio's form: TYPE~IP~POD.NAMESPACE~DOMAIN. */
+export const nodeIdOf = ({ namespace, name, ip }: ClientPod): string =>
+  `sidecar~${ip}~${name}.${namespace}~${namespace}.svc.cluster.local`;
+
 const podName = (i: number, replica: number): string => `${serviceName(i)}-${replica}`;
 const podIp = (i: number, replica: number): string => {
   const n = i * PODS + replica + 1;
