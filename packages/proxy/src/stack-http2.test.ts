@@ -27,10 +27,15 @@ const use = <T extends { close(): unknown }>(thing: T): T => {
   return thing;
 };
 
-const proxy = async (ports: number[], over: Parameters<typeof manager>[1] = {}, clock?: FakeClock) => {
+const proxy = async (
+  ports: number[],
+  over: Parameters<typeof manager>[1] = {},
+  clock?: FakeClock,
+  action: Parameters<typeof forwardTo>[1] = {},
+) => {
   const context = new TestContext(clock);
   const cluster = context.addCluster('app', ports);
-  const running = await startListener(listener(manager(table(forwardTo('app')), over)), context);
+  const running = await startListener(listener(manager(table(forwardTo('app', action)), over)), context);
   closers.push(() => running.close(false));
   const client = (settings = {}): ClientHttp2Session => {
     const session = connect(`http://127.0.0.1:${running.port}`, { settings });
@@ -357,5 +362,40 @@ describe('gRPC', () => {
       [200, 'application/grpc', '14', 'no healthy upstream', undefined],
     );
     assert.equal(context.records[0]!.grpcStatus, '14');
+  });
+
+  const call = { ':method': 'POST', ':path': '/a.B/C', 'content-type': 'application/grpc', te: 'trailers' };
+
+  it('has its status, in trailers, in the access log and in the metrics', async () => {
+    const app = use(
+      await TestApp.start((_, response) => {
+        response.writeHead(200, { 'content-type': 'application/grpc', Trailer: 'grpc-status' });
+        response.write('message');
+        response.addTrailers({ 'grpc-status': '5' });
+        response.end();
+      }),
+    );
+    const { client, context } = await proxy([app.port]);
+    const stream = client().request(call);
+    stream.end();
+    const { status, trailers } = await answer(stream);
+    assert.deepEqual([status, trailers['grpc-status']], [200, '5']);
+    assert.equal(context.records[0]!.grpcStatus, '5');
+    assert.equal(context.requestLabels[0]!.requestProtocol, 'grpc');
+  });
+
+  it('waits as long as the caller says, where the route allows, and tells the next hop', async () => {
+    const app = use(await TestApp.start(() => {}));
+    const clock = new FakeClock();
+    const grpcTimeout = { of: 'route', maxMs: 10_000, offsetMs: 0 } as const;
+    const { client, context } = await proxy([app.port], {}, clock, { timeoutMs: 60_000, grpcTimeout });
+    const stream = client().request({ ...call, 'grpc-timeout': '2S' });
+    stream.end();
+    const got = answer(stream);
+    await until(() => app.requests.length === 1);
+    assert.equal(app.requests[0]!.headers['grpc-timeout'], '2000m');
+    await clock.advance(2100);
+    assert.equal((await got).headers['grpc-status'], '14');
+    assert.equal(context.records[0]!.responseFlags, 'UT');
   });
 });

@@ -1,3 +1,4 @@
+import type { GrpcTimeoutPolicy } from './grpc-timeout.ts';
 import type { Random } from '@weft/base/random';
 import type { HeaderMatcher } from './header-matcher.ts';
 import type { CorsPolicy } from './cors.ts';
@@ -56,6 +57,8 @@ export interface ForwardAction {
   readonly idleTimeoutMs: number;
   /** From the request's first byte to its answer's last, in place of the connection manager's: 0 is none, -1 leaves it its own. */
   readonly maxStreamDurationMs: number;
+  /** Null: what callers of gRPC say of their patience changes nothing. */
+  readonly grpcTimeout: GrpcTimeoutPolicy | null;
   readonly retry: RetryPolicy | null;
   /** Empty: that of the picked weighted cluster. */
   readonly hostRewrite: string;

@@ -12,6 +12,7 @@
 import { type ConnectionView, headerValue, type RequestView } from '@weft/traffic/request';
 import { applyCors, type CorsPolicy } from '@weft/traffic/cors';
 import { grpcToHttpStatus, httpToGrpcStatus } from '@weft/traffic/grpc-status';
+import { formatGrpcTimeout, type GrpcTimeoutPolicy, grpcTimeoutMs } from '@weft/traffic/grpc-timeout';
 import type { AccessRecord } from '@weft/telemetry/access-record';
 import type { HopSpan } from '@weft/telemetry/trace-headers';
 import { applyHeaderOperations, type HeaderSubject, noHeaderOperations } from '@weft/traffic/header-operations';
@@ -131,6 +132,8 @@ export class Exchange
   // The route and where it led.
   route: Route | null = null;
   #action: ForwardAction | null = null;
+  /** The route's, unless its caller may say another. */
+  #timeoutMs = 0;
   #weighted: WeightedCluster | null = null;
   cluster: Cluster | null = null;
   upstreamHost: Host | null = null;
@@ -371,16 +374,31 @@ export class Exchange
       if (this.route?.virtualHost.includeAttemptCount) applyHeaderOperations(withoutAttemptCount, this.headers, this);
       if (action.timeoutMs > 0) applyHeaderOperations(withoutTimeout, this.headers, this);
     }
+    this.#timeoutMs = action.timeoutMs;
     if (this.method === 'CONNECT') this.#tunnel = true;
     else this.path = rewritePath(action, this.path);
     if (action.idleTimeoutMs > 0) this.#idleMs = action.idleTimeoutMs;
     if (this.#idleMs > 0) this.#touch();
     if (action.maxStreamDurationMs !== -1) this.#limitDuration(action.maxStreamDurationMs);
+    if (this.grpc && action.grpcTimeout !== null) this.#takeGrpcTimeout(action.grpcTimeout);
     if (action.mirrors !== null && !this.#tunnel && this.upgrade === '') this.#mirror(action);
     // After a delay the request may be here as a whole already.
-    if (this.#requestEnded && action.timeoutMs > 0 && !this.#tunnel)
-      this.service.upstreams.arm(this.#requestTimer, action.timeoutMs);
+    if (this.#requestEnded && this.#timeoutMs > 0 && !this.#tunnel)
+      this.service.upstreams.arm(this.#requestTimer, this.#timeoutMs);
     this.#attempt();
+  }
+
+  /** What the caller says of its patience counts; the next hop is told what is left of it here. */
+  #takeGrpcTimeout(policy: GrpcTimeoutPolicy): void {
+    const ms = grpcTimeoutMs(policy, this.headers);
+    if (ms === null) return;
+    if (policy.of === 'stream') {
+      this.#limitDuration(ms);
+      return;
+    }
+    this.#timeoutMs = ms;
+    if (ms === 0) return;
+    applyHeaderOperations({ remove: [], set: ['grpc-timeout', formatGrpcTimeout(ms)], add: [] }, this.headers, this);
   }
 
   onRequestData(buffer: Buffer, start: number, end: number): void {
@@ -409,9 +427,9 @@ export class Exchange
       return;
     }
     if (this.#mirrors !== null) for (const mirror of this.#mirrors) mirror.requestEnd(trailers);
-    if (this.#action !== null && this.#action.timeoutMs > 0 && !this.#tunnel) {
+    if (this.#action !== null && this.#timeoutMs > 0 && !this.#tunnel) {
       const from = this.requestBytes === 0 ? this.#nowMs : this.service.context.clock.monotonic();
-      wheel.arm(this.#requestTimer, this.#action.timeoutMs, from);
+      wheel.arm(this.#requestTimer, this.#timeoutMs, from);
     }
     if (this.#stream !== null) this.#endAttemptRequest(this.#stream);
   }
@@ -552,8 +570,7 @@ export class Exchange
   attemptHeaders(host: Host, attempt: number, to: string[]): void {
     const { context } = this.service;
     if (this.route?.virtualHost.includeAttemptCount) to.push('x-envoy-attempt-count', `${attempt}`);
-    const action = this.#action as ForwardAction;
-    if (action.timeoutMs > 0) to.push('x-envoy-expected-rq-timeout-ms', `${Math.round(action.timeoutMs)}`);
+    if (this.#timeoutMs > 0) to.push('x-envoy-expected-rq-timeout-ms', `${Math.round(this.#timeoutMs)}`);
     if (this.#originalHost !== '') to.push('x-envoy-original-host', this.#originalHost);
     if (this.path !== this.originalPath) to.push('x-envoy-original-path', this.originalPath);
     if (host.tls !== null) {
@@ -770,6 +787,7 @@ export class Exchange
     }
     this.#stream = null;
     this.responseTrailers = trailers;
+    if (this.grpc && this.grpcStatus === '') this.grpcStatus = headerValue(trailers, 'grpc-status') ?? '';
     this.downstream.end(trailers);
     this.#responded();
   }

@@ -333,6 +333,7 @@ export const forwardTo = (cluster: string, over: Partial<ForwardAction> = {}): R
     timeoutMs: 0,
     idleTimeoutMs: 0,
     maxStreamDurationMs: -1,
+    grpcTimeout: null,
     retry: null,
     hostRewrite: '',
     prefixRewrite: null,

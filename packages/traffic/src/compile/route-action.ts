@@ -5,6 +5,7 @@ import type {
   RouteAction_RequestMirrorPolicy,
   WeightedCluster as WeightedClusterJson,
 } from '@weft/xds-api/gen/envoy/config/route/v3';
+import type { GrpcTimeoutPolicy } from '../grpc-timeout.ts';
 import { noHeaderOperations } from '../header-operations.ts';
 import type { PathMatcher } from '../path-matcher.ts';
 import type { DirectResponseAction, ForwardAction, WeightedClusters } from '../route-table.ts';
@@ -45,6 +46,8 @@ export const compileForward = (
       'timeout',
       'idleTimeout',
       'maxStreamDuration',
+      'maxGrpcTimeout',
+      'grpcTimeoutOffset',
       'retryPolicy',
       'upgradeConfigs',
       'requestMirrorPolicies',
@@ -55,8 +58,6 @@ export const compileForward = (
       'earlyDataPolicy',
       'priority',
       'hashPolicy',
-      'maxGrpcTimeout',
-      'grpcTimeoutOffset',
       'includeVhRateLimits',
     ],
   );
@@ -69,6 +70,7 @@ export const compileForward = (
     timeoutMs: durationMs(json.timeout, DEFAULT_TIMEOUT_MS, at(path, 'timeout')),
     idleTimeoutMs: durationMs(json.idleTimeout, 0, at(path, 'idleTimeout')),
     maxStreamDurationMs: compileMaxStreamDuration(json, path),
+    grpcTimeout: compileGrpcTimeout(json, path),
     retry: retry ? compileRetryPolicy(retry, at(path, 'retryPolicy')) : null,
     hostRewrite: json.hostRewriteLiteral ?? '',
     ...compilePathRewrite(json, matched, path),
@@ -80,8 +82,27 @@ export const compileForward = (
 const compileMaxStreamDuration = ({ maxStreamDuration: json }: RouteAction, path: string): number => {
   if (!json) return -1;
   const here = at(path, 'maxStreamDuration');
-  onlyKnown(json, here, ['maxStreamDuration'], ['grpcTimeoutHeaderMax', 'grpcTimeoutHeaderOffset']);
+  onlyKnown(json, here, ['maxStreamDuration', 'grpcTimeoutHeaderMax', 'grpcTimeoutHeaderOffset']);
   return durationMs(json.maxStreamDuration, -1, at(here, 'maxStreamDuration'));
+};
+
+/** As Envoy: a route with a longest duration of streams looks at nothing but that. */
+const compileGrpcTimeout = (json: RouteAction, path: string): GrpcTimeoutPolicy | null => {
+  const { maxStreamDuration: stream, maxGrpcTimeout, grpcTimeoutOffset } = json;
+  if (stream?.grpcTimeoutHeaderMax !== undefined) {
+    const here = at(path, 'maxStreamDuration');
+    return {
+      of: 'stream',
+      maxMs: durationMs(stream.grpcTimeoutHeaderMax, 0, at(here, 'grpcTimeoutHeaderMax')),
+      offsetMs: durationMs(stream.grpcTimeoutHeaderOffset, 0, at(here, 'grpcTimeoutHeaderOffset')),
+    };
+  }
+  if (stream || maxGrpcTimeout === undefined) return null;
+  return {
+    of: 'route',
+    maxMs: durationMs(maxGrpcTimeout, 0, at(path, 'maxGrpcTimeout')),
+    offsetMs: durationMs(grpcTimeoutOffset, 0, at(path, 'grpcTimeoutOffset')),
+  };
 };
 
 const notFoundStatuses = { SERVICE_UNAVAILABLE: 503, NOT_FOUND: 404, INTERNAL_SERVER_ERROR: 500 };
