@@ -84,7 +84,7 @@ export const saturateHttp2 = async (
   return {
     requests: Number(found[3]),
     seconds,
-    errors: Number(/(\d+) failed/.exec(stdout)?.[1] ?? 0) + Number(found[2]) - Number(found[3]),
+    errors: Number(/(\d+) failed/.exec(stdout)?.[1] ?? 0) + Math.max(0, Number(found[2]) - Number(found[3])),
     bytes: Number(bytes?.[1] ?? 0),
     p50Ms: Number.NaN,
     p99Ms: Number.NaN,
