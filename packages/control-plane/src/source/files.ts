@@ -4,7 +4,7 @@ import { DirectoryWatch } from './watch-directories.ts';
 import { DOUBT_MS, ManifestReader, type ManifestSet } from './read-manifests.ts';
 
 /** Several files saved together are one change: the first event waits this long for others. */
-const DEBOUNCE_MS = 15;
+const DEBOUNCE_MS = 10;
 /** A stream of events is not waited out for longer. */
 const MAX_DEBOUNCE_MS = 100;
 

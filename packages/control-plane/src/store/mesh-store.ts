@@ -10,7 +10,7 @@ import { type StateFiles, systemFiles } from './state-files.ts';
 /** What is in force, and what its authors should know. Immutable; each change makes a new one. */
 export interface StoreState {
   readonly load: LoadResult;
-  /** Those of reading, and those of files that could not be read. */
+  /** Those of reading, and those of files that could not be read. Found when first asked for: a change is pushed before. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -53,7 +53,13 @@ export class MeshStore {
       ...(this.#restored && { lastGood: this.#restored }),
     });
     this.#restored = undefined;
-    this.#state = { load, diagnostics: [...sourceDiagnostics, ...load.diagnostics] };
+    let diagnostics: readonly Diagnostic[] | undefined;
+    this.#state = {
+      load,
+      get diagnostics() {
+        return (diagnostics ??= [...sourceDiagnostics, ...load.diagnostics]);
+      },
+    };
     this.#journal.record(load.lastGood);
     return this.#state;
   }
