@@ -51,6 +51,8 @@ export class HttpConnection implements TimerTarget {
   readonly #onClosed: (connection: HttpConnection) => void;
   readonly #timer = new WheelTimer(this, 'connection');
   #codec: HttpCodec | null = null;
+  /** It speaks HTTP/1, and has been silent for so long that all that a request takes was let go. */
+  #parked = false;
   /** Of a beginning that could be that of either version. */
   #held: Buffer | null = null;
   #closing = false;
@@ -79,12 +81,11 @@ export class HttpConnection implements TimerTarget {
     readIntoSharedBuffer(socket, onBytes);
     socket.on('end', () => this.#onEof());
     socket.on('drain', () => this.#codec?.onDrain());
-    socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#closed());
     const { codec, connectionIdleTimeoutMs, maxConnectionDurationMs } = service.manager;
     const alpn = security.tls ? (socket as TLSSocket).alpnProtocol : null;
     if (codec === 'http2' || (codec === 'auto' && alpn === 'h2')) this.#codec = new Http2Connection(this);
-    else if (codec === 'http1' || alpn === 'http/1.1') this.#codec = new Http1Connection(this);
+    else if (codec === 'http1' || alpn === 'http/1.1') this.#codec = new Http1Connection(this, false);
     else if (connectionIdleTimeoutMs > 0) service.upstreams.arm(this.#timer, connectionIdleTimeoutMs);
     if (maxConnectionDurationMs > 0) {
       this.#lifeTimer = new WheelTimer(this, 'life');
@@ -110,6 +111,16 @@ export class HttpConnection implements TimerTarget {
     this.service.stats.downstream_cx_drain_close++;
     if (this.#codec === null) this.close();
     else this.#codec.drain();
+  }
+
+  /**
+   * Of an HTTP/1 connection on which nothing happens: keeps the socket and what is known of the peer, and lets the rest
+   * go until bytes come. `idleMs`: for so long; 0 is for ever.
+   */
+  park(idleMs: number): void {
+    this.#codec = null;
+    this.#parked = true;
+    if (idleMs > 0) this.service.upstreams.arm(this.#timer, idleMs);
   }
 
   /** Everything is said. */
@@ -150,7 +161,12 @@ export class HttpConnection implements TimerTarget {
   #onBytes(buffer: Buffer, start: number, end: number): void {
     if (this.#closing) return;
     if (this.#codec !== null) this.#codec.onBytes(buffer, start, end);
-    else this.#firstBytes(buffer, start, end);
+    else if (this.#parked) {
+      this.#parked = false;
+      this.service.upstreams.wheel.disarm(this.#timer);
+      this.#codec = new Http1Connection(this, true);
+      this.#codec.onBytes(buffer, start, end);
+    } else this.#firstBytes(buffer, start, end);
   }
 
   /** As Envoy's codec type AUTO: HTTP/2 by its preface, everything else is HTTP/1. */
@@ -169,7 +185,7 @@ export class HttpConnection implements TimerTarget {
     }
     this.#held = null;
     this.service.upstreams.wheel.disarm(this.#timer);
-    this.#codec = http2 === 'yes' ? new Http2Connection(this) : new Http1Connection(this);
+    this.#codec = http2 === 'yes' ? new Http2Connection(this) : new Http1Connection(this, false);
     this.#codec.onBytes(bytes, from, to);
   }
 
@@ -206,6 +222,7 @@ export class HttpConnection implements TimerTarget {
     upstreams.wheel.disarm(this.#timer);
     if (this.#lifeTimer !== null) upstreams.wheel.disarm(this.#lifeTimer);
     this.#closing = true;
+    if (this.#parked) stats.downstream_cx_http1_active--;
     this.#codec?.onClosed();
     this.#onClosed(this);
   }

@@ -34,7 +34,8 @@ const LF = 0x0a;
 export abstract class MessageReader<Head> {
   protected readonly sink: MessageSink<Head>;
   readonly #maxHeadBytes: number;
-  readonly #chunked: ChunkedDecoder;
+  /** Made with the first body in chunks. */
+  #chunked: ChunkedDecoder | null = null;
   #state: State = 'head';
   /** Of a body with a length: bytes still to come. */
   #remaining = 0;
@@ -45,7 +46,6 @@ export abstract class MessageReader<Head> {
   constructor(sink: MessageSink<Head>, maxHeadBytes: number) {
     this.sink = sink;
     this.#maxHeadBytes = maxHeadBytes;
-    this.#chunked = new ChunkedDecoder(sink, maxHeadBytes);
   }
 
   /** Parses, calls `sink.onHead`, and says what body follows; or the error. */
@@ -143,9 +143,10 @@ export abstract class MessageReader<Head> {
         return stop;
       }
       case 'chunked': {
-        const next = this.#chunked.push(buffer, start, end);
-        if (this.#chunked.error !== null) this.#fail(this.#chunked.error);
-        else if (this.#chunked.ended) this.#end(this.#chunked.trailers);
+        const chunked = this.#chunked as ChunkedDecoder;
+        const next = chunked.push(buffer, start, end);
+        if (chunked.error !== null) this.#fail(chunked.error);
+        else if (chunked.ended) this.#end(chunked.trailers);
         return next;
       }
       default:
@@ -194,7 +195,10 @@ export abstract class MessageReader<Head> {
       this.#remaining = this.contentLength();
       this.#state = 'length';
     } else {
-      if (body === 'chunked') this.#chunked.reset();
+      if (body === 'chunked') {
+        this.#chunked ??= new ChunkedDecoder(this.sink, this.#maxHeadBytes);
+        this.#chunked.reset();
+      }
       this.#state = body;
     }
   }
