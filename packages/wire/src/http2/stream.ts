@@ -3,7 +3,7 @@ import { errorCodes } from './error-codes.ts';
 import type { Http2ResponseSink, Http2StreamSink } from './events.ts';
 import { MAX_WINDOW } from './frame-types.ts';
 import { ReceiveWindow } from './receive-window.ts';
-import type { Http2Session } from './session.ts';
+import type { SessionCore } from './session-core.ts';
 
 const NO_FIELDS: readonly string[] = [];
 
@@ -12,7 +12,7 @@ export const ANY_LENGTH = -1;
 
 /** One request and its response. What is marked "the session's" is not for others. */
 export class Http2Stream {
-  readonly session: Http2Session;
+  readonly #core: SessionCore;
   readonly id: number;
   sink: Http2StreamSink;
   /** Neither side sends any more. */
@@ -47,8 +47,8 @@ export class Http2Stream {
   /** Octets taken while `#reading` is false: their window is not given back yet. */
   #withheld = 0;
 
-  constructor(session: Http2Session, id: number, sink: Http2ResponseSink | null, method: string, sendWindow: number) {
-    this.session = session;
+  constructor(core: SessionCore, id: number, sink: Http2ResponseSink | null, method: string, sendWindow: number) {
+    this.#core = core;
     this.id = id;
     this.responseSink = sink;
     this.sink = sink ?? deafSink;
@@ -59,7 +59,7 @@ export class Http2Stream {
   /** Server: 1xx. */
   informational(status: number, headers: readonly string[]): void {
     if (this.localEnded || this.closed) return;
-    this.session.sendResponseHead(this, status, headers, NO_FIELDS, false, null);
+    this.#core.sendResponseHead(this, status, headers, NO_FIELDS, false, null);
   }
 
   /** Server: the response's head. `extra` are further headers, behind `headers`. */
@@ -72,23 +72,23 @@ export class Http2Stream {
   ): void {
     if (this.localEnded || this.closed) return;
     this.answered = true;
-    this.session.sendResponseHead(this, status, headers, extra, endStream, neverIndexed);
+    this.#core.sendResponseHead(this, status, headers, extra, endStream, neverIndexed);
     if (!endStream) return;
     this.localEnded = true;
-    this.session.localSideEnded(this);
+    this.#core.localSideEnded(this);
   }
 
   /** Copies. What windows or socket do not take is held: see `blocked`. */
   data(buffer: Buffer, start: number, end: number): void {
     if (this.localEnded || this.closed) return;
-    const from = this.#held === null ? this.session.scheduler.send(this, buffer, start, end) : start;
-    this.session.touched();
+    const from = this.#held === null ? this.#core.scheduler.send(this, buffer, start, end) : start;
+    this.#core.touched();
     if (from === end || this.closed) return;
-    this.session.counters.pending_send_bytes += end - from;
+    this.#core.counters.pending_send_bytes += end - from;
     if (this.#held === null) this.#held = new HeldBytes(buffer, from, end);
     else this.#held.append(buffer, from, end);
-    this.session.scheduler.wait(this);
-    if (this.#held.length > this.session.options.maxHeldBytes) this.blocked = true;
+    this.#core.scheduler.wait(this);
+    if (this.#held.length > this.#core.options.maxHeldBytes) this.blocked = true;
   }
 
   /** Ends our side. Trailers are flat name, value pairs in lower case; empty for none. */
@@ -122,7 +122,7 @@ export class Http2Stream {
 
   /** RST_STREAM; the sink hears nothing more. NO_ERROR after a complete response asks the client to stop sending its body. */
   reset(code: number): void {
-    if (!this.closed) this.session.resetStream(this, code);
+    if (!this.closed) this.#core.resetStream(this, code);
   }
 
   /**
@@ -132,7 +132,7 @@ export class Http2Stream {
   resetWhenSent(code: number): void {
     if (this.closed) return;
     this.sink = deafSink;
-    if (this.allSent || !this.localEnded) this.session.resetStream(this, code);
+    if (this.allSent || !this.localEnded) this.#core.resetStream(this, code);
     else this.#resetWhenSent = code;
   }
 
@@ -140,7 +140,7 @@ export class Http2Stream {
 
   /** NO_ERROR; or the code for a peer that sent more than its window, or than the message's length. */
   receive(length: number, payload: number): number {
-    this.#receiveWindow ??= new ReceiveWindow(this.session.options.initialStreamWindow);
+    this.#receiveWindow ??= new ReceiveWindow(this.#core.options.initialStreamWindow);
     if (!this.#receiveWindow.receive(length)) return errorCodes.FLOW_CONTROL_ERROR;
     if (this.expected !== ANY_LENGTH) {
       if (payload > this.expected) return errorCodes.PROTOCOL_ERROR;
@@ -156,17 +156,17 @@ export class Http2Stream {
   }
 
   #consume(length: number): void {
-    this.session.consumed(length);
+    this.#core.consumed(length);
     if (this.remoteEnded || this.closed || this.#receiveWindow === null) return;
     const increment = this.#receiveWindow.consume(length);
-    if (increment > 0) this.session.sendWindowUpdate(this.id, increment);
+    if (increment > 0) this.#core.sendWindowUpdate(this.id, increment);
   }
 
   /** By a WINDOW_UPDATE, or a change of the peer's initial window (which may make it negative). False: too large. */
   growSendWindow(increment: number): boolean {
     this.sendWindow += increment;
     if (this.sendWindow > MAX_WINDOW) return false;
-    if (this.#held !== null) this.session.scheduler.wait(this);
+    if (this.#held !== null) this.#core.scheduler.wait(this);
     return true;
   }
 
@@ -175,15 +175,15 @@ export class Http2Stream {
     const held = this.#held;
     if (held === null || this.closed) return;
     const before = held.length;
-    held.take(this.session.scheduler.send(this, held.buffer, held.start, Math.min(held.end, held.start + bytes)));
-    this.session.counters.pending_send_bytes -= before - held.length;
-    this.session.touched();
-    if (held.length > 0) this.session.scheduler.wait(this);
+    held.take(this.#core.scheduler.send(this, held.buffer, held.start, Math.min(held.end, held.start + bytes)));
+    this.#core.counters.pending_send_bytes -= before - held.length;
+    this.#core.touched();
+    if (held.length > 0) this.#core.scheduler.wait(this);
     else {
       this.#held = null;
       if (this.#ending !== null) this.#sendEnd(this.#ending);
     }
-    if (this.blocked && !this.localEnded && held.length * 2 <= this.session.options.maxHeldBytes) {
+    if (this.blocked && !this.localEnded && held.length * 2 <= this.#core.options.maxHeldBytes) {
       this.blocked = false;
       this.sink.onWritable();
     }
@@ -191,9 +191,9 @@ export class Http2Stream {
 
   #sendEnd(trailers: readonly string[]): void {
     this.#ending = null;
-    this.session.sendEnd(this, trailers);
-    this.session.localSideEnded(this);
-    if (this.#resetWhenSent !== -1 && !this.closed) this.session.resetStream(this, this.#resetWhenSent);
+    this.#core.sendEnd(this, trailers);
+    this.#core.localSideEnded(this);
+    if (this.#resetWhenSent !== -1 && !this.closed) this.#core.resetStream(this, this.#resetWhenSent);
   }
 
   /** Our side is ended and nothing is held. */
@@ -204,12 +204,12 @@ export class Http2Stream {
   /** It is gone: what it holds is let go, what it withheld is the connection's again. */
   release(): void {
     this.closed = true;
-    if (this.#held !== null) this.session.counters.pending_send_bytes -= this.#held.length;
+    if (this.#held !== null) this.#core.counters.pending_send_bytes -= this.#held.length;
     this.#held = null;
     this.#ending = null;
     const withheld = this.#withheld;
     this.#withheld = 0;
-    if (withheld > 0) this.session.consumed(withheld);
+    if (withheld > 0) this.#core.consumed(withheld);
   }
 }
 
