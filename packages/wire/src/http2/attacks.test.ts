@@ -292,6 +292,21 @@ describe('a body that nobody reads', () => {
     ]);
   });
 
+  it('gives its window back to the connection when its stream is reset by who gets it', () => {
+    const server = bareServer(
+      {
+        onStream(stream) {
+          stream.pauseReading();
+          stream.sink = { onData: () => stream.reset(errorCodes.CANCEL), onEnd() {}, onReset() {}, onWritable() {} };
+        },
+      },
+      { initialConnectionWindow: 65_536, initialStreamWindow: 65_536 },
+    );
+    for (let i = 0; i < 20; i++)
+      server.push(headersFrame(2 * i + 1, request('POST'), false), dataFrame(2 * i + 1, Buffer.alloc(15_000)));
+    assert.equal(server.error, '');
+  });
+
   it('gives its window back to the connection when its stream ends', () => {
     const streams: Http2Stream[] = [];
     const server = bareServer(

@@ -27,7 +27,10 @@ it('a table of streams is a map of them, whatever ids come and go', () => {
         assert.equal(table.size, model.size);
       }
       assert.deepEqual(
-        table.all().map((s) => s.id),
+        table
+          .all()
+          .map((s) => s.id)
+          .sort((a, b) => a - b),
         [...model.keys()].sort((a, b) => a - b),
       );
     }),

@@ -151,7 +151,7 @@ export class Http2Stream {
 
   /** A frame of `length` was handed to the sink. */
   taken(length: number): void {
-    if (this.#reading) this.#consume(length);
+    if (this.#reading || this.closed) this.#consume(length);
     else this.#withheld += length;
   }
 
