@@ -32,7 +32,11 @@ import { accessLogsOf } from './access-logs.ts';
 import type { ProxyContext } from './context.ts';
 import { type Detected, Detection, plaintext } from './downstream/detect.ts';
 import { type DownstreamSecurity, HttpConnection, type ServiceSlot } from './downstream/http-connection.ts';
+import { internalListeners } from './internal/internal-listeners.ts';
+import { InternalStream } from './internal/internal-stream.ts';
+import { TunnelSocket } from './internal/tunnel-socket.ts';
 import { addRequestHeaders, forwardClientCert, sieveRequestHeaders } from './headers/request-headers.ts';
+import type { DownstreamPeer } from './router/downstream-port.ts';
 import type { Exchange } from './router/exchange.ts';
 import type { HttpService } from './router/http-service.ts';
 import { accessDenied, clusterNotFound, localReplies } from './router/outcome.ts';
@@ -47,6 +51,7 @@ import { terminateTls } from './tls/terminate.ts';
 import type { Tracer } from './tracing/tracer.ts';
 import { tracersOf } from './tracing/tracers.ts';
 import { type Upstreams, upstreamsOf } from './upstream/upstreams.ts';
+import type { UpstreamStream } from './upstream/upstream-stream.ts';
 
 export interface RunningListener {
   /** The bound port: that of the configuration, unless it was 0. */
@@ -117,6 +122,7 @@ class Listener implements RunningListener {
     this.#stats = context.stats.listener(`${config.address}_${config.port}`);
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
     this.#server.on('error', () => {});
+    internalListeners(context).set(config.name, this);
     this.update(config);
   }
 
@@ -182,6 +188,8 @@ class Listener implements RunningListener {
 
   async close(graceful: boolean): Promise<void> {
     this.#closing = true;
+    const entrances = internalListeners(this.#context);
+    if (entrances.get(this.#config.name) === this) entrances.delete(this.#config.name);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const connection of this.#connections) {
       if (connection instanceof HttpConnection) connection.drain();
@@ -262,6 +270,40 @@ class Listener implements RunningListener {
     });
   };
 
+  // ─── the inside of a tunnel ───
+
+  /** As if the tunnel's client had connected here by itself: what its certificate said counts. */
+  enter(outer: DownstreamPeer): UpstreamStream | null {
+    this.refresh();
+    const { mtls, peerPrincipal } = outer.view;
+    const address = this.#config.address;
+    const find = (transport: 'tls' | 'raw_buffer'): Chain | undefined => {
+      const chosen = findFilterChain(this.#config, address, transport, '', transport === 'tls' ? MESH_ALPN : []);
+      return chosen === null ? undefined : this.#chains.get(chosen);
+    };
+    let chain = mtls ? find('tls') : undefined;
+    if (chain === undefined || chain.config.tls === null) chain = find('raw_buffer');
+    const tls = chain?.config.tls ?? null;
+    const names = { uris: [peerPrincipal], dns: [], emails: [], addresses: [], subject: '' };
+    const acceptable = tls === null || this.#context.tls.server(tls)?.verifyPeer(names);
+    if (chain === undefined || this.#closing || !acceptable) {
+      this.#stats.no_filter_chain_match++;
+      return null;
+    }
+    const view = { ...outer.view, destinationAddress: address, destinationPort: this.port, sni: '' };
+    const socket = new TunnelSocket({
+      remoteAddress: view.sourceAddress,
+      remotePort: view.sourcePort,
+      localAddress: address,
+      localPort: this.port,
+    });
+    const known = tls !== null;
+    if (!known) Object.assign(view, { mtls: false, peerPrincipal: '' });
+    const security = known ? { tls: true, clientCert: outer.clientCert } : noSecurity;
+    this.#start(socket as unknown as Socket, chain, view, security, null);
+    return socket.destroyed ? null : new InternalStream(socket);
+  }
+
   #start(
     socket: Socket,
     chain: Chain,
@@ -289,6 +331,9 @@ class Listener implements RunningListener {
     this.#connections.delete(connection);
   };
 }
+
+/** What tells a sidecar's TLS from an application's own. */
+const MESH_ALPN = ['istio'];
 
 const noSecurity: DownstreamSecurity = { tls: false, clientCert: '' };
 

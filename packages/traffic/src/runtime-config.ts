@@ -254,4 +254,6 @@ export interface EndpointConfig {
   readonly workload: string;
   /** Metadata `envoy.transport_socket_match`. */
   readonly transportSocketLabels: Readonly<Record<string, string>>;
+  /** Not an address but a listener of this proxy, by name, for what is inside of tunnels (Envoy's envoy_internal_address). */
+  readonly internalListener?: string;
 }

@@ -22,6 +22,7 @@ import type { Cluster, Host } from '../context.ts';
 import type { KnownHeaders } from '../headers/request-headers.ts';
 import { sieveResponseHeaders } from '../headers/response-headers.ts';
 import type { TcpMetrics } from '../telemetry.ts';
+import { internalListeners } from '../internal/internal-listeners.ts';
 import { type TimerTarget, WheelTimer } from '../timer-wheel.ts';
 import type { ConnectionFailure } from '../upstream/connect-failure.ts';
 import type { ConnectionWaiter, PendingConnection } from '../upstream/connection-group.ts';
@@ -180,6 +181,8 @@ export class Exchange
   upstreamProtocol = '';
   /** Of a CONNECT whose tunnel is open: bytes, which are no request. */
   tunnelMetrics: TcpMetrics | null = null;
+  /** The tunnel ends in a listener of ours, which counts what is inside. */
+  entered = false;
   /** Null: not traced. */
   span: HopSpan | null = null;
 
@@ -284,6 +287,7 @@ export class Exchange
     this.upstreamLocalAddress = '';
     this.upstreamProtocol = '';
     this.tunnelMetrics = null;
+    this.entered = false;
     this.span = null;
     this.startMs = service.context.clock.monotonic();
     const { stats } = service;
@@ -530,6 +534,10 @@ export class Exchange
     this.#counted = true;
     this.#attemptSent = false;
     this.#state = 'pending';
+    if (host.config.internalListener !== undefined) {
+      this.#enter(host.config.internalListener);
+      return;
+    }
     this.pool = this.service.upstreams.poolOf(cluster, host);
     const need = this.method === 'CONNECT' ? 'bytes' : this.upgrade === '' ? 'http' : 'upgrade';
     const pending = this.pool.request(this, need, this.downstream.protocol === 'HTTP/2');
@@ -851,11 +859,23 @@ export class Exchange
       this.status = 200;
       this.details = 'via_upstream';
       this.#writeHead(200, 'OK', noHeaders, false, 'connect');
-      this.tunnelMetrics = tunnelOpened(this);
+      if (!this.entered) this.tunnelMetrics = tunnelOpened(this);
     }
     this.downstream.openTunnel();
     this.onRequestFlush();
     this.downstream.resumeReading();
+  }
+
+  /** The tunnel leads to a listener of this proxy, whose filters and policies see what is inside as its client's. */
+  #enter(listener: string): void {
+    const entrance = this.method === 'CONNECT' ? internalListeners(this.service.context).get(listener) : undefined;
+    const stream = entrance?.enter(this.peer) ?? null;
+    if (stream === null) {
+      this.#failed('connect', `remote connection failure, transport failure reason: ${listener} takes no one`, 'UF');
+      return;
+    }
+    this.entered = true;
+    this.onStream(stream);
   }
 
   #isThisListener(host: Host): boolean {

@@ -10,7 +10,7 @@ export const report = (x: Exchange, nowMs: number): void => {
   const durationMs = nowMs - x.startMs;
   const flags = x.flags === '' ? '-' : x.flags;
   if (x.tunnelMetrics !== null) x.tunnelMetrics.closed(x.requestBytes, x.responseBytes, flags);
-  else
+  else if (!x.entered)
     metricsOf(x).record(
       x.status,
       flags,

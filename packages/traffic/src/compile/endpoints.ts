@@ -27,10 +27,12 @@ const compileEndpoint = (json: LbEndpoint, group: LocalityLbEndpoints, path: str
   onlyKnown(json, path, ['endpoint', 'healthStatus', 'metadata', 'loadBalancingWeight']);
   const endpoint = required(json.endpoint, at(path, 'endpoint'));
   onlyKnown(endpoint, at(path, 'endpoint'), ['address'], ['hostname', 'healthCheckConfig', 'observabilityName']);
-  const { address, port } = socketAddress(
-    required(endpoint.address, at(path, 'endpoint.address')),
-    at(path, 'endpoint.address'),
-  );
+  const where = required(endpoint.address, at(path, 'endpoint.address'));
+  const internalListener = internalListenerOf(where, at(path, 'endpoint.address'));
+  const { address, port } =
+    internalListener === null
+      ? socketAddress(where, at(path, 'endpoint.address'))
+      : { address: internalListener, port: 0 };
   const metadata = json.metadata?.filterMetadata ?? {};
   const workload = metadata.istio?.workload;
   return {
@@ -42,7 +44,17 @@ const compileEndpoint = (json: LbEndpoint, group: LocalityLbEndpoints, path: str
     zone: group.locality?.zone ?? '',
     workload: typeof workload === 'string' ? workload : '',
     transportSocketLabels: labelsOf(metadata['envoy.transport_socket_match']),
+    ...(internalListener !== null && { internalListener }),
   };
+};
+
+/** Null: an address. */
+const internalListenerOf = (json: Address, path: string): string | null => {
+  const internal = json.envoyInternalAddress;
+  if (!internal) return null;
+  const here = at(path, 'envoyInternalAddress');
+  onlyKnown(internal, here, ['serverListenerName'], ['endpointId']);
+  return required(internal.serverListenerName, at(here, 'serverListenerName'));
 };
 
 const isHealthy: Readonly<Record<string, boolean>> = { UNKNOWN: true, HEALTHY: true, DEGRADED: true };
