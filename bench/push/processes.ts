@@ -3,6 +3,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { build } from 'esbuild';
+import { controlPlaneEnvironment, controlPlaneNodeFlags } from '@weft/control-plane/process-settings';
 import type { ObjectEvent } from '@weft/model/load';
 import type { Certificates } from './certificates.ts';
 import type { Seen } from './clients.ts';
@@ -12,12 +14,30 @@ import { type ChangeKind, change, type ClientPod, objects, type Scene } from './
 export const SERVER_CORE = 0;
 const CLIENT_CORE = 1;
 
-const start = (core: number, file: string, args: string[]): ChildProcess =>
-  fork(join(import.meta.dirname, file), args, {
+const start = (core: number, file: string, args: string[], flags: readonly string[] = [], env = {}): ChildProcess =>
+  fork(file, args, {
     execPath: '/usr/bin/taskset',
-    execArgv: ['-c', String(core), process.execPath, ...(process.env['WEFT_BENCH_NODE']?.split(' ') ?? [])],
+    execArgv: ['-c', String(core), process.execPath, ...flags],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, ...env },
   });
+
+/** The program as JavaScript in one file, as what ships is. */
+const bundle = async (file: string, dir: string): Promise<string> => {
+  const outfile = join(dir, file.replace(/\.ts$/, '.mjs'));
+  await build({
+    entryPoints: [join(import.meta.dirname, file)],
+    outfile,
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node26',
+    banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+    logLevel: 'error',
+  });
+  return outfile;
+};
 
 const answer = async <T>(child: ChildProcess, order: object): Promise<T> => {
   const answered = once(child, 'message');
@@ -40,7 +60,8 @@ export interface Subject {
 export const startWeft = async (scene: Scene, certificates: Certificates, dir: string): Promise<Subject> => {
   const file = join(dir, 'certificates.json');
   writeFileSync(file, JSON.stringify(certificates));
-  const child = start(SERVER_CORE, 'server.ts', [file]);
+  const flags = [...controlPlaneNodeFlags, ...(process.env['WEFT_BENCH_NODE']?.split(' ') ?? [])];
+  const child = start(SERVER_CORE, await bundle('server.ts', dir), [file], flags, controlPlaneEnvironment);
   const [{ port }] = (await once(child, 'message')) as [{ port: number }];
   const apply = async (events: ObjectEvent[]): Promise<number> =>
     (await answer<{ startedMs: number }>(child, { kind: 'change', events })).startedMs;
@@ -84,7 +105,7 @@ export class Clients {
   static async start(pods: readonly ClientPod[], certificates: Certificates, dir: string): Promise<Clients> {
     const file = join(dir, 'clients.json');
     writeFileSync(file, JSON.stringify({ pods, certificates }));
-    const child = start(CLIENT_CORE, 'clients.ts', [file]);
+    const child = start(CLIENT_CORE, join(import.meta.dirname, 'clients.ts'), [file]);
     await once(child, 'message');
     return new Clients(child, pods.length);
   }

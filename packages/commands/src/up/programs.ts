@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { controlPlaneEnvironment, controlPlaneNodeFlags } from '@weft/control-plane/process-settings';
 import type { Programs } from '@weft/local/runtime/programs';
 import { proxyEnvironment, proxyNodeFlags } from '@weft/proxy/process-settings';
 
@@ -26,6 +27,7 @@ export const ownPrograms = (options: ProgramsOptions): Programs => {
     controlPlane: ({ address }) => ({
       file: process.execPath,
       args: [
+        ...controlPlaneNodeFlags,
         entry,
         'control-plane',
         ...options.paths.flatMap((path) => ['-f', path]),
@@ -37,6 +39,7 @@ export const ownPrograms = (options: ProgramsOptions): Programs => {
         trustDomain,
         EXIT_WITH_US,
       ],
+      env: controlPlaneEnvironment,
     }),
     sidecar: ({ dataPlane, bootstrapFile }) => {
       if (dataPlane === 'weft')

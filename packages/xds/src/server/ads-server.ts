@@ -184,7 +184,7 @@ export class AdsServer {
 
 type Place = ReturnType<Admission['enter']>;
 
-const DEFAULT_ADMIT_AT_ONCE = 32;
+const DEFAULT_ADMIT_AT_ONCE = 16;
 const ADMISSION_HOLD_MS = 1000;
 const DEFAULT_WARM_DEADLINE_MS = 5000;
 const DEFAULT_MAX_RESPONSE_BYTES = 128 * 1024;
