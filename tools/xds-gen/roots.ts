@@ -16,6 +16,7 @@ export const ROOTS = [
   'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
   'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
+  'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport',
   'envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport',
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
   'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',

@@ -135,7 +135,6 @@ const destinationRule: readonly NotYet[] = [
     targetHost: 'example.com',
     targetPort: 443,
   }),
-  ...onlyInTopPolicy('proxyProtocol', 'the PROXY protocol to the service', 5, { version: 'V2' }),
   ...onlyInTopPolicy('retryBudget.budgetInterval', 'a budget of the requests of an interval', null, '10s'),
   ignored(
     DR,

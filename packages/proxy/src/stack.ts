@@ -30,7 +30,8 @@ import type {
 } from '@weft/traffic/runtime-config';
 import { accessLogsOf } from './access-logs.ts';
 import type { ProxyContext } from './context.ts';
-import { type Detected, Detection, plaintext } from './downstream/detect.ts';
+import { type Detected, Detection, inspects, plaintext } from './downstream/detect.ts';
+import { ServerFirst } from './downstream/server-first.ts';
 import { type DownstreamSecurity, HttpConnection, type ServiceSlot } from './downstream/http-connection.ts';
 import { internalListeners } from './internal/internal-listeners.ts';
 import { InternalStream } from './internal/internal-stream.ts';
@@ -113,6 +114,8 @@ class Listener implements RunningListener {
   readonly #sockets = new Set<Socket>();
   #stats: ListenerStats;
   #closing = false;
+  /** Only an outbound listener learns, and one that goes on when the client is silent. */
+  #serverFirst: ServerFirst | null = null;
   draining = false;
 
   constructor(config: ListenerConfig, context: ProxyContext) {
@@ -153,6 +156,9 @@ class Listener implements RunningListener {
   update(config: ListenerConfig): void {
     const old = new Map([...this.#chains.values()].map((chain) => [chain.key, chain]));
     this.#config = config;
+    const learns = config.direction === 'outbound' && config.continueOnInspectorTimeout && inspects(config);
+    if (!learns) this.#serverFirst = null;
+    else this.#serverFirst ??= new ServerFirst(this.#context.clock);
     this.#chains = new Map();
     const all =
       config.defaultFilterChain === null ? config.filterChains : [...config.filterChains, config.defaultFilterChain];
@@ -171,6 +177,7 @@ class Listener implements RunningListener {
           config: network,
           direction: config.direction,
           stats: this.#context.stats.tcp(network.statPrefix),
+          serverFirst: this.#serverFirst,
           accessLogs: accessLogsOf(this.#context.telemetry, network.accessLog),
         };
       }
@@ -237,15 +244,17 @@ class Listener implements RunningListener {
       stats.downstream_cx_length_ms.record(this.#context.clock.monotonic() - acceptedMs);
     });
     // ─── detect ───
-    if (this.#config.inspectTls) new Detection(socket, this.#config, this.#upstreams, stats, this.#detected);
-    else this.#detected(socket, plaintext, null);
+    const known = this.#serverFirst?.known === true && this.#config.proxyProtocol === null;
+    if (!known && inspects(this.#config)) {
+      new Detection(socket, this.#config, this.#upstreams, stats, this.#detected);
+    } else this.#detected(socket, plaintext, null);
   }
 
   // ─── filter chain ───
 
   readonly #detected = (socket: Socket, detected: Detected, seen: Buffer | null): void => {
     const { transport, serverName, protocols } = detected;
-    const view = connectionView(socket, serverName);
+    const view = connectionView(socket, detected);
     const chosen = findFilterChain(this.#config, view.destinationAddress, transport, serverName, protocols);
     const chain = chosen === null ? undefined : this.#chains.get(chosen);
     // A stranger to every chain: plaintext where mutual TLS is required (STRICT), for one.
@@ -337,15 +346,24 @@ const MESH_ALPN = ['istio'];
 
 const noSecurity: DownstreamSecurity = { tls: false, clientCert: '' };
 
-const connectionView = (socket: Socket, sni: string): ConnectionView => ({
-  sourceAddress: plainAddress(socket.remoteAddress),
-  sourcePort: socket.remotePort ?? 0,
-  destinationAddress: plainAddress(socket.localAddress),
-  destinationPort: socket.localPort ?? 0,
-  mtls: false,
-  peerPrincipal: '',
-  sni,
-});
+/** Who connected to whom: a PROXY header's word counts, but for the peer's own address. */
+const connectionView = (socket: Socket, { serverName, addresses }: Detected): ConnectionView => {
+  const direct = plainAddress(socket.remoteAddress);
+  const { source, destination } = addresses ?? {
+    source: { address: direct, port: socket.remotePort ?? 0 },
+    destination: { address: plainAddress(socket.localAddress), port: socket.localPort ?? 0 },
+  };
+  return {
+    sourceAddress: source.address,
+    sourcePort: source.port,
+    destinationAddress: destination.address,
+    destinationPort: destination.port,
+    mtls: false,
+    peerPrincipal: '',
+    sni: serverName,
+    directAddress: direct,
+  };
+};
 
 /** An IPv4 address as such, also where a socket for both families accepted it. */
 const plainAddress = (address: string | undefined): string =>

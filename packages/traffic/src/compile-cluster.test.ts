@@ -120,6 +120,7 @@ test('an outbound cluster has all it needs', () => {
       },
       { labels: {}, tls: null },
     ],
+    proxyProtocol: 0,
     limits: {
       maxConnections: 4294967295,
       maxPendingRequests: 7,

@@ -119,16 +119,22 @@ export class PathIs implements Condition {
   }
 }
 
+/** `direct source`: of the peer itself, whomever a PROXY header speaks of. */
+export type AddressOf = 'source' | 'direct source' | 'destination';
+
 export class AddressIn implements Condition {
-  readonly #which: 'source' | 'destination';
+  readonly #which: AddressOf;
   readonly #range: CidrRange;
-  constructor(which: 'source' | 'destination', range: CidrRange) {
+  constructor(which: AddressOf, range: CidrRange) {
     this.#which = which;
     this.#range = range;
   }
   evaluate(connection: ConnectionView): Truth {
-    const address = this.#which === 'source' ? connection.sourceAddress : connection.destinationAddress;
-    return this.#range.contains(address) ? TRUE : FALSE;
+    return this.#range.contains(this.#addressOf(connection)) ? TRUE : FALSE;
+  }
+  #addressOf({ sourceAddress, destinationAddress, directAddress }: ConnectionView): string {
+    if (this.#which === 'destination') return destinationAddress;
+    return this.#which === 'source' ? sourceAddress : (directAddress ?? sourceAddress);
   }
   toString(): string {
     return `${this.#which} address in ${this.#range.text}`;

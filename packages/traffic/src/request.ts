@@ -25,6 +25,8 @@ export interface ConnectionView {
   /** The peer's URI SAN (`spiffe://cluster.local/ns/default/sa/frontend`), empty without mTLS. */
   peerPrincipal: string;
   sni: string;
+  /** The peer's own address, where `sourceAddress` is what a PROXY header says; left out, they are the same. */
+  directAddress?: string;
 }
 
 /** The first value of a header, or undefined. */

@@ -40,6 +40,10 @@ export interface ListenerConfig {
   readonly direction: TrafficDirection;
   /** Look at the first bytes for a TLS ClientHello before choosing a filter chain (tls_inspector). */
   readonly inspectTls: boolean;
+  /** Look at plaintext for HTTP before choosing a filter chain (http_inspector). */
+  readonly inspectHttp: boolean;
+  /** A PROXY header comes first, and says whose connection it is. `optional`: or none. Null: it is not looked for. */
+  readonly proxyProtocol: { readonly optional: boolean; readonly versions: readonly (1 | 2)[] } | null;
   readonly inspectorTimeoutMs: number;
   /**
    * What to do when the first bytes do not come in time (a protocol where the server speaks first): go on as
@@ -211,6 +215,8 @@ export interface ClusterConfig {
     readonly labels: Readonly<Record<string, string>>;
     readonly tls: TlsContextConfig | null;
   }[];
+  /** Version of the PROXY header that comes before everything else on each connection; 0: none. */
+  readonly proxyProtocol: 0 | 1 | 2;
   /** Circuit breakers; past them a request is answered 503 with UO, but for the last two. */
   readonly limits: {
     readonly maxConnections: number;

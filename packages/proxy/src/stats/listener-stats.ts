@@ -16,6 +16,8 @@ export class ListenerStats {
   downstream_pre_cx_active = 0;
   downstream_pre_cx_timeout = 0;
   downstream_listener_filter_remote_close = 0;
+  /** A PROXY header that is missing, malformed or of a version that is not allowed. */
+  downstream_proxy_protocol_error = 0;
   no_filter_chain_match = 0;
   readonly downstream_cx_length_ms = new StatHistogram();
   /** Made with the first TLS connection. */

@@ -3,10 +3,12 @@ import type { ConnectionView } from '@weft/traffic/request';
 import type { TcpProxyConfig, TrafficDirection } from '@weft/traffic/runtime-config';
 import type { Cluster, Host, ProxyContext } from '../context.ts';
 import { readBuffer, readIntoSharedBuffer } from '../shared-read-buffer.ts';
+import type { ServerFirst } from '../downstream/server-first.ts';
 import type { TcpStats } from '../stats/http-stats.ts';
 import type { AccessLogSink, PeerLabels } from '../telemetry.ts';
 import { type TimerTarget, WheelTimer } from '../timer-wheel.ts';
 import { type ConnectionEvents, connectUpstream, keepAlive } from '../upstream/connect.ts';
+import { headerFor } from '../upstream/proxy-header.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
 import { PeerGreetingReader, withExchange } from './peer-exchange.ts';
 import { Pump } from './pump.ts';
@@ -20,6 +22,8 @@ export interface TcpService {
   readonly direction: TrafficDirection;
   readonly accessLogs: readonly AccessLogSink[];
   readonly stats: TcpStats;
+  /** Told who speaks first, where somebody wants to know. */
+  readonly serverFirst: ServerFirst | null;
 }
 
 /** After an end, what was taken may still be delivered for so long. */
@@ -59,6 +63,8 @@ export class TcpConnection implements ConnectionEvents, TimerTarget, TcpOutcome 
   #toUpstream: Pump | null = null;
   #toDownstream: Pump | null = null;
   #counted = false;
+  /** Nobody has said anything yet. */
+  #silent = true;
 
   constructor(
     service: TcpService,
@@ -131,7 +137,8 @@ export class TcpConnection implements ConnectionEvents, TimerTarget, TcpOutcome 
     cluster.stats.upstream_cx_total++;
     this.#counted = true;
     if (cluster.config.connectTimeoutMs > 0) upstreams.arm(this.#lifeTimer, cluster.config.connectTimeoutMs);
-    this.#upstream = connectUpstream(host, tls, undefined, this, host.tls === null ? [] : withExchange(host.tls.alpn));
+    const alpn = host.tls === null ? [] : withExchange(host.tls.alpn);
+    this.#upstream = connectUpstream(host, tls, undefined, this, alpn, headerFor(cluster, this.view));
     return undefined;
   }
 
@@ -158,6 +165,7 @@ export class TcpConnection implements ConnectionEvents, TimerTarget, TcpOutcome 
 
   #onDownstreamBytes(buffer: Buffer, start: number, end: number): void {
     if (this.#state === 'closed') return;
+    if (this.#silent) this.#firstBytes('client');
     if (this.#greeting !== null) this.#greet(this.#greeting, buffer, start, end);
     else this.#toUpstream?.push(buffer, start, end);
     this.#active();
@@ -174,8 +182,15 @@ export class TcpConnection implements ConnectionEvents, TimerTarget, TcpOutcome 
 
   onBytes(buffer: Buffer, start: number, end: number): void {
     if (this.#state === 'closed') return;
+    if (this.#silent) this.#firstBytes('server');
     this.#toDownstream?.push(buffer, start, end);
     this.#active();
+  }
+
+  #firstBytes(from: 'client' | 'server'): void {
+    this.#silent = false;
+    if (from === 'client') this.service.serverFirst?.clientSpoke();
+    else this.service.serverFirst?.serverSpoke();
   }
 
   nextBuffer(): Buffer {

@@ -187,6 +187,7 @@ export const clusterConfig = (
   warm: true,
   tls: null,
   tlsMatches: [],
+  proxyProtocol: 0,
   limits: {
     maxConnections: 2 ** 32 - 1,
     maxPendingRequests: 2 ** 32 - 1,
@@ -250,6 +251,8 @@ export const listener = (
   port: 0,
   direction: 'outbound',
   inspectTls: false,
+  inspectHttp: false,
+  proxyProtocol: null,
   inspectorTimeoutMs: 1000,
   continueOnInspectorTimeout: false,
   filterChains: [chain(network, tls)],

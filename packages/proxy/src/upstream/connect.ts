@@ -36,15 +36,17 @@ export interface ConnectionEvents {
   onClosed(error: Error | null): void;
 }
 
-/** Starts connecting; TLS if `tls` is given, with `session` to resume if there is one. `alpn`: other than the host's. */
+/** Starts connecting; TLS if `tls` is given, with `session` to resume if there is one. `alpn`: other than the host's. `header`: what goes before everything else. */
 export const connectUpstream = (
   host: Host,
   tls: ClientTls | null,
   session: TlsSession | undefined,
   events: ConnectionEvents,
   alpn: readonly string[] = host.tls?.alpn ?? [],
+  header: Buffer | null = null,
 ): Socket => {
-  const socket = tls === null ? connectPlain(host, events) : connectTls(host, tls, session, events, alpn);
+  const socket =
+    tls === null ? connectPlain(host, events, header) : connectTls(host, tls, session, events, alpn, header);
   let failure: Error | null = null;
   socket.on('error', (error) => {
     failure = error;
@@ -85,18 +87,35 @@ interface Greetings {
   reader: PeerGreetingReader | null;
 }
 
-const connectPlain = (host: Host, events: ConnectionEvents): Socket => {
+const connectPlain = (host: Host, events: ConnectionEvents, header: Buffer | null): Socket => {
   const socket = netConnect({
-    host: host.address,
-    port: host.port,
-    ...(host.lookup !== null && { lookup: host.lookup }),
+    ...targetOf(host),
     noDelay: true,
     allowHalfOpen: true,
     onread: intoSharedBuffer(events),
   });
-  socket.on('connect', () => events.onConnected(''));
+  socket.on('connect', () => {
+    if (header !== null) socket.write(header);
+    events.onConnected('');
+  });
   return socket;
 };
+
+const targetOf = (host: Host) => ({
+  host: host.address,
+  port: host.port,
+  ...(host.lookup !== null && { lookup: host.lookup }),
+});
+
+/** The header goes out in the clear, before the handshake. */
+const connectedWith = (host: Host, header: Buffer): Socket => {
+  const socket = netConnect({ ...targetOf(host), noDelay: true, allowHalfOpen: true });
+  // Before Node's own listener, which sends the ClientHello.
+  socket.on('connect', () => socket.write(header));
+  return socket;
+};
+
+const halfOpen = { allowHalfOpen: true };
 
 /** Node takes these here as `net.connect` does; its types do not know. */
 const netOptions = (onread: OnReadOpts): { allowHalfOpen: true; onread: OnReadOpts } => ({
@@ -110,14 +129,15 @@ const connectTls = (
   session: TlsSession | undefined,
   events: ConnectionEvents,
   alpn: readonly string[],
+  header: Buffer | null,
 ): TLSSocket => {
   const sni = host.tls?.sni ?? '';
   const greetings: Greetings = { reader: null };
   const resumable = session?.context === tls.secureContext ? session : undefined;
+  const onread = behindGreeting(events, greetings);
+  const under = header === null ? null : connectedWith(host, header);
   const socket = tlsConnect({
-    host: host.address,
-    port: host.port,
-    ...(host.lookup !== null && { lookup: host.lookup }),
+    ...(under === null ? targetOf(host) : { socket: under }),
     secureContext: tls.secureContext,
     // Who has nothing to say does not offer to exchange.
     ALPNProtocols: alpn.filter((protocol) => protocol !== PEER_EXCHANGE || tls.greeting !== null),
@@ -126,8 +146,13 @@ const connectTls = (
     rejectUnauthorized: tls.verifies,
     // Who the server is, its names say (below), as the configuration has them.
     checkServerIdentity: () => undefined,
-    ...netOptions(behindGreeting(events, greetings)),
+    ...(under === null ? netOptions(onread) : halfOpen),
   });
+  // Over a socket that is there already Node reads into buffers of its own.
+  if (under !== null) {
+    socket.on('data', (bytes: Buffer) => onread.callback(bytes.length, bytes));
+    under.on('error', (error) => socket.destroy(error));
+  }
   socket.setNoDelay(true);
   const context = tls.secureContext;
   let names = noNames;

@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import type { ClientTls } from '../context.ts';
 import { type TimerTarget, WheelTimer } from '../timer-wheel.ts';
 import { type ConnectionEvents, connectUpstream, type TlsSession } from './connect.ts';
+import { ownHeader } from './proxy-header.ts';
 import type { ConnectionGroup } from './connection-group.ts';
 import { Http1Stream } from './http1-stream.ts';
 import { Http2Connection } from './http2-connection.ts';
@@ -46,7 +47,7 @@ export class UpstreamConnection implements ConnectionEvents, TimerTarget {
     this.tlsKey = tlsKey;
     this.createdMs = createdMs;
     const { pool } = group;
-    this.socket = connectUpstream(pool.host, tls, pool.session(tlsKey), this, alpn);
+    this.socket = connectUpstream(pool.host, tls, pool.session(tlsKey), this, alpn, ownHeader(pool.cluster));
   }
 
   get localAddress(): string {

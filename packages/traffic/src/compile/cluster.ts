@@ -18,6 +18,7 @@ import { at, durationMs, oneOf, onlyKnown, required, typeOf, unpack } from './fi
 import { compileHealthCheck } from './health-check.ts';
 import { compileOutlierDetection } from './outlier-detection.ts';
 import { compileTransportSocket } from './tls-context.ts';
+import { compileUpstreamProxyProtocol } from './upstream-proxy-protocol.ts';
 import { compileUpstreamHttp } from './upstream-http.ts';
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 5000;
@@ -38,6 +39,7 @@ export const cluster = (json: Cluster): ClusterConfig => {
     );
   }
   const http = compileUpstreamHttp(json);
+  const { proxyProtocol, inner } = compileUpstreamProxyProtocol(json);
   const carriesEndpoints = discovery === 'static' || discovery === 'strict_dns' || discovery === 'logical_dns';
   if (!carriesEndpoints && json.loadAssignment) fail('loadAssignment', `is not for clusters of type ${json.type}`);
   return {
@@ -48,8 +50,8 @@ export const cluster = (json: Cluster): ClusterConfig => {
     loadBalancer: loadBalancer(json, discovery),
     endpoints: carriesEndpoints && json.loadAssignment ? endpoints(json.loadAssignment, 'loadAssignment') : [],
     warm: discovery !== 'eds',
-    tls: compileTransportSocket(json.transportSocket, 'upstream', 'transportSocket'),
-    tlsMatches: (json.transportSocketMatches ?? []).map((match, i) => {
+    tls: compileTransportSocket(inner.transportSocket, 'upstream', 'transportSocket'),
+    tlsMatches: (inner.transportSocketMatches ?? []).map((match, i) => {
       const here = at('transportSocketMatches', i);
       onlyKnown(match, here, ['name', 'match', 'transportSocket']);
       return {
@@ -58,6 +60,7 @@ export const cluster = (json: Cluster): ClusterConfig => {
       };
     }),
     limits: limits(json.circuitBreakers ?? {}, http.maxRequestsPerConnection || (json.maxRequestsPerConnection ?? 0)),
+    proxyProtocol,
     protocol: http.protocol,
     http2: http.http2,
     idleTimeoutMs: http.idleTimeoutMs,

@@ -2,15 +2,12 @@ import type { Listener } from '@weft/xds-api/gen/envoy/config/listener/v3';
 import { sortFilterChains } from '../filter-chain-match.ts';
 import type { FilterChainConfig, ListenerConfig } from '../runtime-config.ts';
 import { fail } from './failure.ts';
-import { at, durationMs, oneOf, onlyKnown, required, typeOf } from './fields.ts';
+import { at, durationMs, onlyKnown, required } from './fields.ts';
 import { compileFilterChain } from './filter-chain.ts';
+import { compileListenerFilters, type ListenerFilters } from './listener-filters.ts';
 import { socketAddress } from './endpoints.ts';
 
 const DEFAULT_INSPECTOR_TIMEOUT_MS = 15_000;
-const INSPECTOR = 'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector';
-/** Looks at the first bytes for HTTP, to fill application protocols; no chain of ours asks for those on plaintext. */
-const HTTP_INSPECTOR = 'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector';
-
 export const listener = (json: Listener): ListenerConfig => {
   onlyKnown(
     json,
@@ -55,20 +52,14 @@ export const listener = (json: Listener): ListenerConfig => {
     : null;
   if (chains.length === 0 && !defaultFilterChain) fail('filterChains', 'is required');
   checkDistinct(chains);
-  const inspectors = (json.listenerFilters ?? []).map((filter, i) => {
-    const here = at('listenerFilters', i);
-    onlyKnown(filter, here, ['name', 'typedConfig']);
-    const any = required(filter.typedConfig, at(here, 'typedConfig'));
-    return oneOf(typeOf(any), INSPECTOR, [INSPECTOR, HTTP_INSPECTOR], at(here, 'typedConfig.@type'));
-  });
-  const inspectTls = inspectors.includes(INSPECTOR);
-  if (!inspectTls) checkNeedsNoInspector(chains);
+  const filters = compileListenerFilters(json.listenerFilters ?? [], 'listenerFilters');
+  checkHasInspectors(chains, filters);
   return {
     name: required(json.name, 'name'),
     address,
     port,
     direction: directions[json.trafficDirection ?? 'UNSPECIFIED'],
-    inspectTls,
+    ...filters,
     inspectorTimeoutMs: durationMs(json.listenerFiltersTimeout, DEFAULT_INSPECTOR_TIMEOUT_MS, 'listenerFiltersTimeout'),
     continueOnInspectorTimeout: json.continueOnListenerFiltersTimeout ?? false,
     filterChains: sortFilterChains(chains),
@@ -98,10 +89,13 @@ const checkDistinct = (chains: readonly FilterChainConfig[]): void => {
 };
 
 /** Envoy adds the inspector itself (deprecated); here a chain that could never match is a mistake to be told. */
-const checkNeedsNoInspector = (chains: readonly FilterChainConfig[]): void => {
+const checkHasInspectors = (chains: readonly FilterChainConfig[], filters: ListenerFilters): void => {
   for (const [i, { match }] of chains.entries()) {
-    if (match.serverNames.length || match.applicationProtocols.length || match.transportProtocol === 'tls') {
-      fail(at(at('filterChains', i), 'filterChainMatch'), 'needs the tls_inspector listener filter');
-    }
+    const here = at(at('filterChains', i), 'filterChainMatch');
+    const http = match.applicationProtocols.length > 0 && filters.inspectHttp;
+    if ((match.serverNames.length || match.transportProtocol === 'tls') && !filters.inspectTls)
+      fail(here, 'needs the tls_inspector listener filter');
+    if (match.applicationProtocols.length > 0 && !filters.inspectTls && !http)
+      fail(here, 'needs the tls_inspector or the http_inspector listener filter');
   }
 };

@@ -6,6 +6,7 @@ import { type RbacAction, RbacAuthorizer, type RbacPolicy } from '../authorize.t
 import { CidrRange } from '../cidr.ts';
 import {
   AddressIn,
+  type AddressOf,
   And,
   anything,
   type Condition,
@@ -122,7 +123,7 @@ class ConditionCompiler {
     if (json.authenticated) return authenticated(json.authenticated, at(path, 'authenticated'));
     // No x-forwarded-for is trusted yet, so all three are the connection's peer.
     if (json.sourceIp) return address('source', json.sourceIp, at(path, 'sourceIp'));
-    if (json.directRemoteIp) return address('source', json.directRemoteIp, at(path, 'directRemoteIp'));
+    if (json.directRemoteIp) return address('direct source', json.directRemoteIp, at(path, 'directRemoteIp'));
     if (json.remoteIp) return address('source', json.remoteIp, at(path, 'remoteIp'));
     if (json.header) return this.#header(json.header, at(path, 'header'));
     if (json.urlPath) return urlPath(json.urlPath, at(path, 'urlPath'));
@@ -145,7 +146,7 @@ const atLeastOne = <T>(list: readonly T[] | undefined, path: string): readonly T
 const urlPath = (json: PathMatcherJson, path: string): Condition =>
   new PathIs(compileStringMatcher(required(json.path, at(path, 'path')), at(path, 'path')));
 
-const address = (which: 'source' | 'destination', json: CidrJson, path: string): Condition => {
+const address = (which: AddressOf, json: CidrJson, path: string): Condition => {
   const prefix = json.addressPrefix ?? '';
   const range = CidrRange.parse(prefix, json.prefixLen ?? 0);
   return range ? new AddressIn(which, range) : fail(path, `${prefix}/${json.prefixLen ?? 0} is not an address range`);

@@ -16,6 +16,7 @@ import { serviceIdentities } from '../service-identities.ts';
 import { isHttp } from '../service-port.ts';
 import { outboundProtocol, protocolOptions } from './http-protocol.ts';
 import { outlierDetection } from './outlier-detection.ts';
+import { withProxyProtocol } from './proxy-protocol.ts';
 import { retryBudget } from './retry-budget.ts';
 import { type EffectivePolicy, effectivePolicy } from './traffic-policy.ts';
 import { transportSecurity } from './transport-security.ts';
@@ -87,7 +88,10 @@ const build = (mesh: Mesh, target: OutboundTarget, identities: readonly string[]
     ...outlierDetection(policy.outlierDetection),
     ...(protocol !== null && protocolOptions(protocol, policy.connectionPool)),
     ...keepalive(policy.connectionPool),
-    ...transportSecurity(mesh, target, policy.tls, identities, protocol, own),
+    ...withProxyProtocol(
+      transportSecurity(mesh, target, policy.tls, identities, protocol, own),
+      subset?.trafficPolicy?.proxyProtocol ?? rule?.spec.trafficPolicy?.proxyProtocol,
+    ),
     metadata: {
       filterMetadata: {
         istio: {
