@@ -4,6 +4,7 @@ import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import type { PeerNames } from '@weft/traffic/tls-config';
 import { encodePeerMetadata } from './headers/peer-metadata.ts';
 import { startListener } from './stack.ts';
+import { http1AppOnly, speaksHttp2 } from './testing/application-version.ts';
 import { http1Only } from './testing/client-version.ts';
 import { chain, forwardTo, labels, listener, manager, table, TestContext } from './testing/data-path.ts';
 import { named, spiffe, TestMesh, tlsConfig } from './testing/identities.ts';
@@ -29,7 +30,11 @@ const twoSidecars = async (
   b.tlsStore = bStore;
   b.addCluster('inbound|80||', [app.port]);
   const http = manager(table(forwardTo('inbound|80||')), { forwardClientCert: 'sanitize_set' });
-  const server = tlsConfig({ sni: '', peerSans: options.bSans ? [named(options.bSans)] : [] });
+  const server = tlsConfig({
+    sni: '',
+    ...(speaksHttp2() && { alpn: ['h2', 'http/1.1', 'istio'] }),
+    peerSans: options.bSans ? [named(options.bSans)] : [],
+  });
   const mtlsChain = {
     ...chain(http, server),
     match: {
@@ -76,7 +81,13 @@ const twoSidecars = async (
     workload: 'b-v1;default;b;v1;Kubernetes',
     transportSocketLabels: {},
   };
-  a.addCluster('b', [endpoint], { tls: tlsConfig({ peerSans: [named(options.aSans ?? spiffe('b'))] }) });
+  a.addCluster('b', [endpoint], {
+    tls: tlsConfig({
+      peerSans: [named(options.aSans ?? spiffe('b'))],
+      ...(speaksHttp2() && { alpn: ['istio', 'h2', 'http/1.1'] }),
+    }),
+    ...(speaksHttp2() && { protocol: 'auto' as const }),
+  });
   const outbound = await startListener(listener(manager(table(forwardTo('b')))), a);
   closers.push(() => outbound.close(false));
   const client = (port = outbound.port): TestClient => {
@@ -261,7 +272,7 @@ describe('two sidecars', () => {
     assert.equal(host.active, 0);
   });
 
-  it('sessions are resumed, and both sides are still who they are', async () => {
+  it('sessions are resumed, and both sides are still who they are', http1AppOnly(), async () => {
     const { a, b, app, client } = await twoSidecars();
     let verified = 0;
     const verify = b.tlsStore!.server.bind(b.tlsStore);

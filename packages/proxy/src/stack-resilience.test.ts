@@ -8,6 +8,7 @@ import { HeaderMatcher } from '@weft/traffic/header-matcher';
 import { OutlierDetector } from '@weft/traffic/outlier/outlier-detector';
 import { ClusterStats } from './stats/cluster-stats.ts';
 import { startListener } from './stack.ts';
+import { http1AppOnly } from './testing/application-version.ts';
 import { http1Only } from './testing/client-version.ts';
 import { forwardTo, listener, manager, retryPolicy, table, TestContext } from './testing/data-path.ts';
 import { closedPort, TestApp, TestClient, TestPeer } from './testing/peers.ts';
@@ -110,7 +111,7 @@ describe('a circuit breaker that is open', () => {
     await first.until(/ok$/);
   });
 
-  it('of pending requests lets so many wait for a connection', async () => {
+  it('of pending requests lets so many wait for a connection', http1AppOnly(), async () => {
     const { app, arrived, finish } = await slowApp();
     const { context, cluster, client } = await proxy(
       [app.port],

@@ -4,6 +4,7 @@ import { afterEach, describe, it } from 'node:test';
 import type { TracingConfig } from '@weft/traffic/runtime-config';
 import { FakeClock, settle } from '@weft/testkit/fake-clock';
 import { type RunningListener, startListener } from './stack.ts';
+import { http1AppOnly } from './testing/application-version.ts';
 import { http1Only } from './testing/client-version.ts';
 import { forwardTo, labels, listener, manager, table, TestContext } from './testing/data-path.ts';
 import { closedPort, TestApp, TestClient } from './testing/peers.ts';
@@ -179,7 +180,10 @@ describe('tracing', () => {
     assert.equal(context.stats.http('test').tracing.not_traceable, 1);
   });
 
-  it('a collector that is away costs spans, never requests; what waits is bounded', http1Only(), async () => {
+  it('a collector that is away costs spans, never requests; what waits is bounded', {
+    ...http1Only(),
+    ...http1AppOnly(),
+  }, async () => {
     const app = use(await TestApp.start());
     const clock = new FakeClock();
     const { context, running } = await hop('a', 'outbound', app.port, await closedPort(), tracing('zipkin'), clock);

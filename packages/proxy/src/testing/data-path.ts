@@ -15,6 +15,7 @@ import type {
 } from '@weft/traffic/runtime-config';
 import type { Cluster, Host, ProxyContext, TlsStore } from '../context.ts';
 import { Overload, type OverloadLimits } from '../overload.ts';
+import { protocolAt } from './application-version.ts';
 import { ClusterStats } from '../stats/cluster-stats.ts';
 import { ProxyStats } from '../stats/proxy-stats.ts';
 import type { AccessRecord, PeerLabels, RequestLabels, TcpLabels } from '../telemetry.ts';
@@ -196,7 +197,7 @@ export const clusterConfig = (
     retryBudget: null,
     maxRequestsPerConnection: 0,
   },
-  protocol: 'http1',
+  protocol: protocolAt(endpoints.map((e) => (typeof e === 'number' ? e : e.port))),
   http2: { ...defaultHttp2Settings, allowConnect: true },
   idleTimeoutMs: 3_600_000,
   maxConnectionDurationMs: 0,

@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
 import { connect, createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
 import { clientsSpeakHttp2 } from './client-version.ts';
 import { http1OverHttp2 } from './http1-over-http2.ts';
+import { listensAt, speaksHttp2 } from './application-version.ts';
 
 /** An application behind the proxy: records what it gets. */
 export class TestApp {
@@ -14,21 +16,29 @@ export class TestApp {
     trailers: NodeJS.Dict<string>;
   }[] = [];
   readonly server: Server;
+  readonly #sockets = new Set<Socket>();
   connections = 0;
 
   private constructor(handler: (request: IncomingMessage, response: ServerResponse, body: string) => void) {
-    this.server = createServer((request, response) => {
+    const listener = (request: IncomingMessage, response: ServerResponse): void => {
       const parts: Buffer[] = [];
       request.on('data', (part: Buffer) => parts.push(part));
       request.on('end', () => {
         const body = Buffer.concat(parts).toString('latin1');
         const { method = '', url = '', headers, rawHeaders, trailers } = request;
-        this.requests.push({ method, url, headers, rawHeaders, body, trailers });
-        handler(request, response, body);
+        this.requests.push({ method, url, headers: plainHeaders(headers), rawHeaders, body, trailers });
+        handler(request, speaksHttp2() ? withLength(response) : response, body);
       });
+    };
+    // Node's HTTP/2 server has the same form of requests and responses.
+    this.server = speaksHttp2()
+      ? (createHttp2Server(listener as never) as unknown as Server)
+      : createServer({ keepAliveTimeout: 60_000 }, listener);
+    this.server.on('connection', (socket: Socket) => {
+      this.connections++;
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
     });
-    this.server.keepAliveTimeout = 60_000;
-    this.server.on('connection', () => this.connections++);
   }
 
   static async start(
@@ -37,6 +47,7 @@ export class TestApp {
   ): Promise<TestApp> {
     const app = new TestApp(handler);
     await listen(app.server);
+    listensAt(app.port);
     return app;
   }
 
@@ -46,9 +57,30 @@ export class TestApp {
 
   close(): void {
     this.server.close();
-    this.server.closeAllConnections();
+    for (const socket of this.#sockets) socket.destroy();
   }
 }
+
+/** As over HTTP/1.1, an answer that is given at once tells its length, and calls can be chained. */
+const withLength = (response: ServerResponse): ServerResponse => {
+  const end = response.end.bind(response) as (body?: string | Buffer) => ServerResponse;
+  response.end = ((body?: string | Buffer) => {
+    if (!response.headersSent && body !== undefined) response.setHeader('content-length', Buffer.byteLength(body));
+    return end(body);
+  }) as ServerResponse['end'];
+  const setHeader = response.setHeader.bind(response);
+  response.setHeader = (name, value) => {
+    setHeader(name, value);
+    return response;
+  };
+  return response;
+};
+
+/** HTTP/2's pseudo headers as HTTP/1.1 has them. */
+const plainHeaders = (headers: IncomingMessage['headers']): IncomingMessage['headers'] => {
+  const { ':authority': authority, ':method': _m, ':path': _p, ':scheme': _s, ...plain } = headers;
+  return authority === undefined ? headers : { host: String(authority), ...plain };
+};
 
 /** A server that speaks bytes. */
 export class TestPeer {
