@@ -55,19 +55,20 @@ export const rowsOf = (
   points: Record<Subject, Point[]>,
   cpuBound: string,
   saturation = '64 connections',
+  unit = 'request',
 ): PairedRow[] => {
   const row = (what: keyof Point, label: string, bound?: string): PairedRow =>
     pairedRow(
       `${name}, ${label}`,
-      'request',
+      unit,
       points.weft.map((p) => p[what]),
       { envoy: points.envoy.map((p) => p[what]), 'envoy-tuned': points['envoy-tuned'].map((p) => p[what]) },
       bound,
     );
   return [
     row('saturated', `saturated, ${saturation}`, `cpu ${cpuBound}`),
-    row('at2000', '2,000 requests/s', `cpu ${cpuBound}`),
-    row('at1000', '1,000 requests/s', 'p99 ≤ 1'),
+    row('at2000', `2,000 ${unit}s/s`, `cpu ${cpuBound}`),
+    row('at1000', `1,000 ${unit}s/s`, 'p99 ≤ 1'),
     row('idle', 'memory idle', 'rss ≤ 1.0'),
     row('loaded', 'memory loaded', 'rss ≤ 1.2'),
   ];

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rowsOf } from './http1-hop.ts';
 import { startBenchMesh, startUpstream, type Subject, subjects } from './lib/mesh.ts';
-import { measure, type Point } from './lib/measure.ts';
+import { http2, measureBy, type Point } from './lib/measure.ts';
 import type { PairedRow } from './lib/report.ts';
 import type { BenchOptions } from './run.ts';
 
@@ -36,7 +36,7 @@ export const http2Hop = async ({ pairs, seconds }: BenchOptions): Promise<Paired
         ] as const) {
           const sidecar = await mesh.sidecars(subject, [pod]);
           try {
-            const point = await measure(`${subject} ${direction}`, sidecar.pids, url, host, seconds, {});
+            const point = await measureBy(`${subject} ${direction}`, sidecar.pids, http2(url, host), seconds);
             points[direction][subject].push(point);
           } finally {
             await sidecar.stop();
@@ -54,10 +54,15 @@ export const http2Hop = async ({ pairs, seconds }: BenchOptions): Promise<Paired
   );
 };
 
-/** The benchmarks' mesh with its ports speaking another protocol, as their names say; a file in `dir`. */
+/** The benchmarks' mesh with its ports speaking another protocol, as their names say, and POST allowed; a file in `dir`. */
 export const withPortName = (name: string, dir: string): string => {
   const file = join(dir, 'mesh.yaml');
   const mesh = readFileSync(join(import.meta.dirname, 'mesh/mesh.yaml'), 'utf8');
-  writeFileSync(file, mesh.replaceAll('- name: http\n', `- name: ${name}\n`));
+  writeFileSync(
+    file,
+    mesh
+      .replaceAll('- name: http\n', `- name: ${name}\n`)
+      .replaceAll('methods: [GET, HEAD]', 'methods: [GET, HEAD, POST]'),
+  );
   return file;
 };

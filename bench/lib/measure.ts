@@ -20,22 +20,46 @@ const WARM_SECONDS = 3;
 
 const none = { cpuUsPerUnit: Number.NaN, rssMb: Number.NaN, pssMb: Number.NaN, p50Ms: Number.NaN, p99Ms: Number.NaN };
 
+/** What asks for something through the processes that are measured. */
+export interface Generator {
+  /** Status and bytes of one answer, which must be 200 and 1 KB. */
+  check(): Promise<{ status: number; bytes: number }>;
+  saturate(seconds: number): Promise<Load>;
+  atRate(rate: number, seconds: number): Promise<Load>;
+}
+
+export const http1 = (url: string, host: string): Generator => ({
+  check: () => fetchThrough(url, host),
+  saturate: (seconds) => saturate(url, host, seconds),
+  atRate: (rate, seconds) => atRate(url, host, rate, 20, seconds),
+});
+
+export const http2 = (url: string, host: string, request: Http2Request = {}): Generator => ({
+  check: () => fetchHttp2(url, host, request),
+  saturate: (seconds) => saturateHttp2(url, host, seconds, request),
+  atRate: (rate, seconds) => atRate(url, host, rate, 20, seconds, request),
+});
+
 /** Measures the processes while `url` is asked for through them. Throws if anything but the right answer came back. */
-export const measure = async (
+export const measure = (
   what: string,
   pids: readonly number[],
   url: string,
   host: string,
   seconds: number,
-  http2: Http2Request | null = null,
+): Promise<Point> => measureBy(what, pids, http1(url, host), seconds);
+
+export const measureBy = async (
+  what: string,
+  pids: readonly number[],
+  generator: Generator,
+  seconds: number,
 ): Promise<Point> => {
-  const check = http2 === null ? await fetchThrough(url, host) : await fetchHttp2(url, host, http2);
+  const check = await generator.check();
   if (check.status !== 200 || check.bytes !== 1024)
     throw new Error(`${what} answers ${check.status} with ${check.bytes} bytes`);
   const idle = memoryMb(pids);
-  const full = (s: number): Promise<Load> =>
-    http2 === null ? saturate(url, host, s) : saturateHttp2(url, host, s, http2);
-  await full(2); // warm up: compile, open connections
+  await generator.saturate(2); // warm up: compile, open connections
   const during = async (load: () => Promise<Load>): Promise<Figures> => {
     const before = cpuUs(pids);
     const result = await load();
@@ -51,10 +75,10 @@ export const measure = async (
       p99Ms: result.p99Ms,
     };
   };
-  const saturated = await during(() => full(seconds));
+  const saturated = await during(() => generator.saturate(seconds));
   const steady = async (rate: number): Promise<Figures> => {
-    await atRate(url, host, rate, 20, WARM_SECONDS, http2);
-    return during(() => atRate(url, host, rate, 20, seconds, http2));
+    await generator.atRate(rate, WARM_SECONDS);
+    return during(() => generator.atRate(rate, seconds));
   };
   const at1000 = await steady(1000);
   const at2000 = await steady(2000);
@@ -106,6 +130,8 @@ const fetchHttp2 = async (
       let bytes = 0;
       request.on('response', (h) => void (status = Number(h[':status'])));
       request.on('data', (chunk: Buffer) => void (bytes += chunk.length));
+      // A gRPC call that failed is answered 200.
+      request.on('trailers', (h) => void (status = h['grpc-status'] === '0' ? status : 500));
       request.on('end', () => resolve({ status, bytes }));
       request.on('error', reject);
       request.end(body === undefined ? undefined : readFileSync(body));
