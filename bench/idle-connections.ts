@@ -14,6 +14,8 @@ const SERVER = '127.201.10.11';
 const APP_PORT = 9873;
 const CONNECTIONS = 5000;
 const HELD = 10_000;
+/** Idle means idle: what a collector of garbage or an allocator gives back, it gives back by then. */
+const SETTLE_MS = 12_000;
 /** Handshakes under way at once. */
 const AT_ONCE = 100;
 
@@ -80,7 +82,7 @@ export const idleConnections = async ({ pairs }: BenchOptions): Promise<PairedRo
             await closeAll(await openMany(AT_ONCE, certificate)); // warm up
             const before = memoryMb(sidecar.pids);
             const sockets = await openMany(CONNECTIONS, certificate);
-            await sleep(3000);
+            await sleep(SETTLE_MS);
             const after = memoryMb(sidecar.pids);
             const each = ((after.rss - before.rss) * 1024) / CONNECTIONS;
             const row = figures.get(kind) ?? { weft: [], envoy: [] };

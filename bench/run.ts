@@ -3,6 +3,8 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { needs } from '@weft/testkit/require';
+import { features } from './features.ts';
+import { grpcStream, grpcUnary } from './grpc.ts';
 import { httpHop } from './http1-hop.ts';
 import { http2Hop } from './http2-hop.ts';
 import { idleConnections } from './idle-connections.ts';
@@ -19,15 +21,18 @@ export interface BenchOptions {
   readonly seconds: number;
 }
 
-/** Those without a data plane need nothing but Linux; the peer of `push` is left out where Go is not. */
+/** Without a peer, or with one that may be missing: the peer of `push` is left out where Go is not. */
 const controlPlane: Record<string, (options: BenchOptions) => Promise<StepsRow[]>> = {
   push: ({ pairs }) => push(pairs),
   'push-1000': push1000,
+  features,
 };
 
 const benchmarks: Record<string, (options: BenchOptions) => Promise<PairedRow[]>> = {
   'http1-hop': httpHop,
   'http2-hop': http2Hop,
+  'grpc-unary': grpcUnary,
+  'grpc-stream': grpcStream,
   'mtls-chain': mtlsChain,
   memory,
   'idle-connections': idleConnections,
@@ -42,7 +47,9 @@ const { values, positionals } = parseArgs({
   },
 });
 const names = positionals.length ? positionals : [...Object.keys(benchmarks), ...Object.keys(controlPlane)];
-const missing = names.some((name) => benchmarks[name]) ? needs('linux', 'wrk', 'envoy') : needs('linux');
+const missing = names.some((name) => benchmarks[name])
+  ? needs('linux', 'wrk', 'envoy')
+  : needs('linux', ...(names.includes('features') ? (['wrk'] as const) : []));
 const unknown = names.find((name) => !benchmarks[name] && !controlPlane[name]);
 if (unknown || missing) {
   console.error(
