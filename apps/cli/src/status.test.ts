@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
-import type { ObjectStatus } from '@weft/control-plane/status/object-status';
 import { needs } from '@weft/testkit/require';
 import { manifest, SmallMesh, until } from './testing/small-mesh.ts';
 
@@ -42,7 +41,7 @@ describe('a mesh that runs says how it is', { skip: needs('linux') }, () => {
     );
     const broken = await weft('status', 'Service', '--output', 'json');
     assert.equal(broken.code, 1);
-    const rows = JSON.parse(broken.output) as ObjectStatus[];
+    const rows = JSON.parse(broken.output) as { readonly name: string; readonly state: string }[];
     assert.deepEqual(
       rows.map((row) => `${row.name} ${row.state}`),
       ['hello valid', 'x setAside'],

@@ -7,6 +7,10 @@ import { isInstance } from './read-pod.ts';
 /** Groups whose kinds go by their bare name in keys and messages. */
 const PLAIN_GROUPS = new Set(['', 'apps', 'networking.istio.io', 'security.istio.io']);
 
+/** RFC 1123, as Kubernetes takes names: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
+const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
 /** Kinds without a namespace. */
 const CLUSTER_SCOPED = new Set(['Namespace', 'GatewayClass']);
 
@@ -33,6 +37,22 @@ export const identify = (value: unknown): Identification => {
   }
   if (namespace !== undefined && namespace !== null && (typeof namespace !== 'string' || namespace === ''))
     return problem(value, 'invalidValue', `metadata.namespace is ${showValue(namespace)}, must be a name`);
+  if (isOurs(apiVersion)) {
+    const wrong = (what: string, of: string, form: string): Identification =>
+      problem(value, 'invalidValue', `metadata.${what} is ${showValue(of)}, must be ${form}`, 'error', what);
+    if (name.length > 253 || !SUBDOMAIN.test(name))
+      return wrong(
+        'name',
+        name,
+        'lower-case letters, digits, "-" and ".", at most 253, a letter or digit at both ends',
+      );
+    if (namespace && (namespace.length > 63 || !LABEL.test(namespace)))
+      return wrong(
+        'namespace',
+        namespace,
+        'lower-case letters, digits and "-", at most 63, a letter or digit at both ends',
+      );
+  }
   return { object: identified(group, version, kind, name, namespace ?? 'default', value) };
 };
 
@@ -70,6 +90,7 @@ const problem = (
   error: Issue['error'],
   message: string,
   level: Issue['level'] = 'error',
+  field = 'namespace',
 ): Identification => {
   const meta = isRecord(value.metadata) ? value.metadata : {};
   const text = (field: unknown, fallback: string): string => (typeof field === 'string' ? field : fallback);
@@ -78,6 +99,6 @@ const problem = (
     namespace: text(meta.namespace, 'default'),
     name: text(meta.name, ''),
   };
-  const path = error === 'notAnObject' ? [] : error === 'missingField' ? ['metadata'] : ['metadata', 'namespace'];
+  const path = error === 'notAnObject' ? [] : error === 'missingField' ? ['metadata'] : ['metadata', field];
   return { issue: { error, level, path, message }, ref };
 };

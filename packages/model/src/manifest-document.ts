@@ -1,4 +1,5 @@
 import { parseFastDocument } from './yaml/fast-document.ts';
+import { MAX_CHARS, problemOfLarge, startOf } from './yaml/large-document.ts';
 import type { FieldPath, TextPosition } from './yaml/position.ts';
 import { parseSyntaxTree, positionInTree, type SyntaxTree, valueOfDocument } from './yaml/syntax-tree.ts';
 
@@ -34,12 +35,14 @@ export class ManifestDocument {
 
   /**
    * Where a field stands, counted as in `problem`; `text` is what the document was parsed from. Positions are looked up in a
-   * syntax tree, which is made for the first and dropped under memory pressure.
+   * syntax tree, which is made for the first and dropped under memory pressure. In a text of more than `MAX_CHARS` all stands at
+   * its start.
    */
   position(text: string, path: FieldPath): TextPosition {
     const key = path.join('\n');
     const known = this.#positions.get(key);
     if (known) return known;
+    if (text.length > MAX_CHARS) return startOf(text);
     let tree = this.#tree?.deref();
     if (!tree) {
       tree = parseSyntaxTree(text);
@@ -61,6 +64,8 @@ export const readDocument = (text: string): ManifestDocument | undefined => {
 
 /** All documents of a text by the `yaml` package alone. */
 export const readDocuments = (text: string): ManifestDocument[] => {
+  const large = problemOfLarge(text);
+  if (large) return [new ManifestDocument(undefined, large)];
   const tree = parseSyntaxTree(text);
   return tree.documents.map((document, index) => {
     const { value, problem } = valueOfDocument(tree, document, text);

@@ -11,7 +11,7 @@ export const service = z.looseObject({
       ports: z
         .array(
           z.looseObject({
-            name: z.string().nullish(),
+            name: z.string().max(63).nullish(),
             port: z.int().min(1).max(65535),
             targetPort: z.union([z.int().min(0).max(65535), z.string().min(1)]).nullish(),
             protocol: z.string().nullish(),

@@ -1,4 +1,5 @@
 import { type Document, isCollection, isMap, isPair, isScalar, LineCounter, type Node, parseAllDocuments } from 'yaml';
+import { LARGE_CHARS } from './large-document.ts';
 import type { FieldPath, TextPosition } from './position.ts';
 
 /** A text parsed by the `yaml` package, with the place of everything in it. Large: not to be kept. */
@@ -13,6 +14,8 @@ export const parseSyntaxTree = (text: string): SyntaxTree => {
   const documents = parseAllDocuments(text, {
     lineCounter: lines,
     merge: true,
+    // That of a large one was looked at before, in linear time.
+    uniqueKeys: text.length <= LARGE_CHARS,
     prettyErrors: false,
     logLevel: 'silent',
   });

@@ -62,8 +62,8 @@ const tlsRoutes = (mesh: Mesh, source: Source, caller: Pod, port: number): reado
     rule.match
       .filter((match) => isForCaller(match, caller, port))
       .flatMap((match) => {
-        const subnets = match.destinationSubnets ?? [];
-        const names = match.sniHosts.map((host) => host.toLowerCase());
+        const subnets = distinctSubnets(match.destinationSubnets);
+        const names = [...new Set(match.sniHosts.map((host) => host.toLowerCase()))];
         const fresh = names.filter((name) => !taken.has(`${name} ${subnets.join()}`));
         for (const name of fresh) taken.add(`${name} ${subnets.join()}`);
         if (fresh.length === 0) return [];
@@ -86,7 +86,7 @@ const tcpRoutes = (mesh: Mesh, source: Source, caller: Pod, port: number, toServ
   for (const rule of source.spec.tcp ?? []) {
     const matches = rule.match?.length ? rule.match.filter((match) => isForCaller(match, caller, port)) : [{}];
     for (const match of matches as readonly TcpMatch[]) {
-      const subnets = match.destinationSubnets ?? [];
+      const subnets = distinctSubnets(match.destinationSubnets);
       if (subnets.length === 0) return [...routes, toRoute(mesh, source, rule, port, undefined)];
       const fresh = subnets.filter((subnet) => !taken.has(subnet));
       for (const subnet of fresh) taken.add(subnet);
@@ -122,6 +122,19 @@ const toRoute = (
 
 const ranges = (subnets: readonly string[]): { prefixRanges?: CidrRange[] } =>
   subnets.length === 0 ? {} : { prefixRanges: subnets.map(cidr) };
+
+/** Each range once, by its first address: Envoy takes 10.1.0.0/16 and 10.1.2.3/16 for one. */
+const distinctSubnets = (subnets: readonly string[] | null | undefined): readonly string[] => [
+  ...new Set((subnets ?? []).map(firstAddress)),
+];
+
+const firstAddress = (subnet: string): string => {
+  const { addressPrefix = '', prefixLen = 32 } = cidr(subnet);
+  const octets = addressPrefix.split('.').map(Number);
+  if (octets.length !== 4) return subnet.toLowerCase();
+  const kept = octets.map((octet, i) => octet & (0xff00 >> Math.min(8, Math.max(0, Number(prefixLen) - 8 * i))));
+  return `${kept.join('.')}/${prefixLen}`;
+};
 
 /** `10.0.0.0/8`; an address alone is a range of one. */
 const cidr = (subnet: string): CidrRange => {
