@@ -74,7 +74,7 @@ const start = async (appPort: number, inner: FilterChainConfig['network'], autho
 
 const open = async (tunnel: Promise<TestClient | number>): Promise<TestClient> => {
   const opened = await tunnel;
-  assert.ok(opened instanceof TestClient, `status ${String(opened)}`);
+  assert.ok(opened instanceof TestClient, 'the tunnel is open');
   return opened;
 };
 

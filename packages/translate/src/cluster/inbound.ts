@@ -1,7 +1,7 @@
 import type { Mesh, Pod, Protocol } from '@weft/model/mesh';
 import { servicesOfPod } from '@weft/model/pods-of-service';
 import { proxyPorts } from '@weft/model/proxy-ports';
-import type { Cluster } from '@weft/xds-api/gen/envoy/config/cluster/v3';
+import type { CircuitBreakers, Cluster } from '@weft/xds-api/gen/envoy/config/cluster/v3';
 import { remember } from '../memo.ts';
 import { inboundCluster, TUNNEL_CLUSTER } from '../names.ts';
 import { isHttp, targetPortOf } from '../service-port.ts';
@@ -30,6 +30,18 @@ export const tunnelCluster = (pod: Pod, bindAddress: string): Cluster =>
 export const tcpTunnel = (pod: Pod, bindAddress: string, name: string, listen: number): Cluster =>
   remember(pod, `${name} ${bindAddress}:${listen}`, [], () => toAddress(name, bindAddress, listen));
 
+export const withoutLimits: CircuitBreakers = {
+  thresholds: [
+    {
+      maxConnections: 0xffffffff,
+      maxPendingRequests: 0xffffffff,
+      maxRequests: 0xffffffff,
+      maxRetries: 0xffffffff,
+      trackRemaining: true,
+    },
+  ],
+};
+
 /** A cluster of one fixed address, without limits of its own. */
 const toAddress = (name: string, address: string, portValue: number): Cluster => ({
   name,
@@ -39,15 +51,5 @@ const toAddress = (name: string, address: string, portValue: number): Cluster =>
     clusterName: name,
     endpoints: [{ lbEndpoints: [{ endpoint: { address: { socketAddress: { address, portValue } } } }] }],
   },
-  circuitBreakers: {
-    thresholds: [
-      {
-        maxConnections: 0xffffffff,
-        maxPendingRequests: 0xffffffff,
-        maxRequests: 0xffffffff,
-        maxRetries: 0xffffffff,
-        trackRemaining: true,
-      },
-    ],
-  },
+  circuitBreakers: withoutLimits,
 });
