@@ -96,6 +96,9 @@ const delegateOf = (mesh: Mesh, root: Rule, rule: HTTPRoute): Rule | undefined =
 export const delegatesOf = (root: Rule): string[] =>
   (root.spec.http ?? []).filter((rule) => rule.delegate).map((rule) => delegateName(root, rule));
 
+/** By `namespace/name`. */
+export const virtualServiceNamed = (mesh: Mesh, name: string): Rule | undefined => byName(mesh).get(name);
+
 /** What the delegate's rule does not say, the root's does. */
 const inherit = (root: HTTPRoute, own: HTTPRoute, match: readonly HTTPMatchRequest[]): HTTPRoute => {
   const { delegate: _delegate, ...rest } = root;

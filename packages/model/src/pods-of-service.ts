@@ -1,20 +1,23 @@
 import { LabelIndex } from './label-index.ts';
-import type { Mesh, Pod, Service } from './mesh.ts';
+import type { Mesh, Pod, Service, Workload } from './mesh.ts';
 import { following } from './revision.ts';
 import { type Labels, labelsMatch } from './selector.ts';
 
 interface Indexes {
   readonly pods: LabelIndex<Pod>;
+  readonly workloads: LabelIndex<Workload>;
   readonly services: LabelIndex<Service>;
 }
 
 const indexesOf = following<Indexes>(
   (mesh) => ({
     pods: new LabelIndex(mesh.pods.values(), (p) => p.labels),
+    workloads: new LabelIndex(mesh.workloads.values(), (w) => w.labels),
     services: new LabelIndex(mesh.services.values(), (s) => s.selector),
   }),
-  ({ pods, services }, changes) => {
+  ({ pods, workloads, services }, changes) => {
     pods.apply(changes.pods);
+    workloads.apply(changes.workloads);
     services.apply(changes.services);
   },
 );
@@ -22,6 +25,10 @@ const indexesOf = following<Indexes>(
 /** All pods that the service's selector selects, ready or not, in no order; none without a selector. */
 export const podsOfService = (mesh: Mesh, service: Service): Pod[] =>
   indexesOf(mesh).pods.select(service.namespace, service.selector);
+
+/** The workloads whose pods it selects, in no order. */
+export const workloadsOfService = (mesh: Mesh, service: Service): Workload[] =>
+  indexesOf(mesh).workloads.select(service.namespace, service.selector);
 
 /** The services that select a pod, or what has a pod's namespace and labels (a workload), by host. */
 export const servicesOfPod = (mesh: Mesh, pod: { readonly namespace: string; readonly labels: Labels }): Service[] =>

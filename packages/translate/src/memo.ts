@@ -1,9 +1,10 @@
-import type { Mesh } from '@weft/model/mesh';
-
 interface Remembered {
   readonly deps: readonly unknown[];
   readonly value: unknown;
 }
+
+/** How many things were looked at, changed or not; for tests that a change costs what it concerns. */
+export const visits = { count: 0 };
 
 const memories = new WeakMap<object, Map<string, Remembered>>();
 
@@ -15,6 +16,7 @@ const memories = new WeakMap<object, Map<string, Remembered>>();
  * Identity is the point: @weft/xds encodes an object once and shares its bytes between proxies and snapshots.
  */
 export const remember = <T>(anchor: object, key: string, deps: readonly unknown[], build: () => T): T => {
+  visits.count++;
   let memory = memories.get(anchor);
   if (!memory) memories.set(anchor, (memory = new Map()));
   const known = memory.get(key);
@@ -26,8 +28,3 @@ export const remember = <T>(anchor: object, key: string, deps: readonly unknown[
 
 const sameItems = (a: readonly unknown[], b: readonly unknown[]): boolean =>
   a.length === b.length && a.every((item, i) => item === b[i]);
-
-const NOTHING: readonly unknown[] = [];
-
-/** Once for each mesh and key: for what is looked up again and again while one mesh is translated for many proxies. */
-export const oncePerMesh = <T>(mesh: Mesh, key: string, build: () => T): T => remember(mesh, key, NOTHING, build);

@@ -1,16 +1,14 @@
 import { parseDurationMs, protoDuration } from '@weft/base/duration';
-import { destinationRuleFor } from '@weft/model/destination-rule-for';
 import type { DestinationRule, Subset } from '@weft/model/kinds/destination-rule';
 import type { ConnectionPoolSettings, TrafficPolicy } from '@weft/model/kinds/traffic-policy';
 import type { Mesh, MeshObject, Service, ServicePort } from '@weft/model/mesh';
-import { servicesVisibleTo } from '@weft/model/visibility';
 import type {
   CircuitBreakers,
   Cluster,
   Cluster_LbPolicy,
   Cluster_SlowStartConfig,
 } from '@weft/xds-api/gen/envoy/config/cluster/v3';
-import { oncePerMesh, remember } from '../memo.ts';
+import { remember } from '../memo.ts';
 import { outboundCluster } from '../names.ts';
 import { serviceIdentities } from '../service-identities.ts';
 import { isHttp } from '../service-port.ts';
@@ -30,26 +28,25 @@ export interface OutboundTarget {
   readonly name: string;
 }
 
-/** Every port and subset of every service that a namespace sees. The same list for all of its proxies. */
-export const outboundTargets = (mesh: Mesh, namespace: string): readonly OutboundTarget[] =>
-  oncePerMesh(mesh, `outbound targets ${namespace}`, () =>
-    servicesVisibleTo(mesh, namespace).flatMap((service) => {
-      const rule = destinationRuleFor(mesh, service.host, namespace);
-      const named = new Map((rule?.spec.subsets ?? []).map((subset) => [subset.name, subset]));
-      const subsets = [undefined, ...named.values()];
-      return service.ports
-        .filter((port) => port.protocol !== 'udp')
-        .flatMap((port) =>
-          subsets.map((subset) => ({
-            service,
-            port,
-            subset,
-            rule,
-            name: outboundCluster(port.port, subset?.name ?? '', service.host),
-          })),
-        );
-    }),
-  );
+/** Every port and subset of a service, as those who see this rule for it know it. */
+export const outboundTargets = (
+  service: Service,
+  rule: MeshObject<DestinationRule> | undefined,
+): readonly OutboundTarget[] => {
+  const named = new Map((rule?.spec.subsets ?? []).map((subset) => [subset.name, subset]));
+  const subsets = [undefined, ...named.values()];
+  return service.ports
+    .filter((port) => port.protocol !== 'udp')
+    .flatMap((port) =>
+      subsets.map((subset) => ({
+        service,
+        port,
+        subset,
+        rule,
+        name: outboundCluster(port.port, subset?.name ?? '', service.host),
+      })),
+    );
+};
 
 /** `own`: for our proxy, which speaks HTTP/2 to sidecars that do, whatever its client speaks. */
 export const outboundClusterOf = (mesh: Mesh, target: OutboundTarget, own: boolean): Cluster => {

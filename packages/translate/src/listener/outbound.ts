@@ -7,7 +7,7 @@ import type { Listener } from '@weft/xds-api/gen/envoy/config/listener/v3';
 import type { HttpFilter } from '@weft/xds-api/gen/envoy/extensions/filters/network/http_connection_manager/v3';
 import { tcpTunnel } from '../cluster/inbound.ts';
 import { effectivePolicy } from '../cluster/traffic-policy.ts';
-import { oncePerMesh, remember } from '../memo.ts';
+import { remember } from '../memo.ts';
 import { HTTP_PROXY_ROUTES, listenerName, tcpTunnelCluster } from '../names.ts';
 import { outsideFilters } from '../outside.ts';
 import type { ProxyNode } from '../proxy-node.ts';
@@ -68,7 +68,7 @@ export const tcpTunnels = (mesh: Mesh, { pod, bindAddress }: ProxyNode, taken: R
     .map(({ service, port, listen }) => tcpTunnel(pod, bindAddress, tcpTunnelCluster(port.port, service.host), listen));
 
 const tcpServices = (mesh: Mesh, pod: Pod, taken: ReadonlySet<number>) =>
-  [...oncePerMesh(mesh, 'tcp listeners', () => tcpListenerPorts(mesh)).values()].filter(
+  [...tcpListenerPorts(mesh).values()].filter(
     ({ service, listen }) => isVisible(service.exportTo, service.namespace, pod.namespace) && !taken.has(listen),
   );
 

@@ -22,9 +22,10 @@ export const serviceVirtualHost = (
 ): VirtualHost => {
   const routed = isHttp(port.protocol) && source?.spec.http?.length ? source : undefined;
   const near = service.namespace === caller.namespace;
-  const key = `host ${service.host}:${port.port} ${near} ${routed ? callerKey(httpRules(mesh, routed), caller) : ''}`;
   const l4 = l4Source(mesh, service, port, caller.namespace) !== undefined;
-  return remember(routed ?? service, key, [service, l4, ...destinations(mesh, routed)], () => ({
+  const conditions = routed ? callerKey(httpRules(mesh, routed), caller) : '';
+  const key = `host ${service.host}:${port.port} ${near} ${l4} ${conditions}`;
+  return remember(routed ?? service, key, [service, ...destinations(mesh, routed)], () => ({
     name: `${service.host}:${port.port}`,
     domains: domainsOf(mesh, service, port.port, near),
     routes: [
