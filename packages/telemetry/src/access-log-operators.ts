@@ -26,6 +26,18 @@ const address = (name: string, port: string, of: (r: AccessRecord) => string): R
   [port]: (r) => portOf(of(r)),
 });
 
+let isoSecond = Number.NaN;
+let isoText = '';
+/** As `toISOString`, whose text of one second serves all requests of it. */
+const isoTime = (ms: number): string => {
+  const second = Math.floor(ms / 1000);
+  if (second !== isoSecond) {
+    isoSecond = second;
+    isoText = new Date(second * 1000).toISOString().slice(0, -4);
+  }
+  return `${isoText}${String(Math.floor(ms) - second * 1000).padStart(3, '0')}Z`;
+};
+
 const known = (ms: number): number | null => (ms < 0 ? null : Math.round(ms));
 
 const OPERATORS: Readonly<Record<string, Operator>> = {
@@ -70,7 +82,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   TRACE_ID: (r) => r.traceId,
   STREAM_ID: (r) => r.requestId,
   ACCESS_LOG_TYPE: (r) => (r.protocol === '' ? 'TcpConnectionEnd' : 'DownstreamEnd'),
-  EMIT_TIME: (r) => new Date(r.startTimeMs + r.durationMs).toISOString(),
+  EMIT_TIME: (r) => isoTime(r.startTimeMs + r.durationMs),
 };
 
 /** Parts of the request line under their names in HTTP/2, and what the proxy itself adds to headers. */
@@ -131,7 +143,7 @@ export const findOperator = (
 };
 
 const withoutArgument = (name: string, { hostName }: AccessLogHost): Operator | undefined => {
-  if (name === 'START_TIME') return (r) => new Date(r.startTimeMs).toISOString();
+  if (name === 'START_TIME') return (r) => isoTime(r.startTimeMs);
   if (name === 'GRPC_STATUS') return grpcStatus('CAMEL_STRING');
   if (name === 'HOSTNAME') return () => hostName;
   return OPERATORS[name];

@@ -148,7 +148,16 @@ const textOf =
   };
 
 /** Paths and headers come from strangers: a line break of theirs must not begin a line of the log. */
-const escapeControl = (text: string): string =>
+const escapeControl = (text: string): string => {
+  // A look first: it costs a tenth of a replacement that finds nothing.
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c < 0x20 || c === 0x7f) return escaped(text);
+  }
+  return text;
+};
+
+const escaped = (text: string): string =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   text.replace(/[\x00-\x1f\x7f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
 
