@@ -46,6 +46,11 @@ describe('mistakes in', () => {
   });
 
   test('CORS', () => {
+    for (const origin of [{}, { regex: '' }, { prefix: '' }])
+      assert.match(
+        problems({ corsPolicy: { allowOrigins: [origin] } }),
+        /allowOrigins\[0\] must say exact, prefix or regex/,
+      );
     assert.match(
       problems({ corsPolicy: { allowOrigins: [{ regex: '(?=a)' }] } }),
       /allowOrigins\[0\]\.regex is "\(\?=a\)", which looks around/,

@@ -51,8 +51,10 @@ const checkMirrors = ({ mirror, mirrors, mirrorPercent }: HTTPRoute, path: Field
 const METHODS = new Set(['*', 'CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE']);
 
 const checkCors = (cors: CorsPolicy, path: FieldPath, say: Say): void => {
-  cors.allowOrigins?.forEach(({ regex }, i) => {
-    const problem = regex === undefined ? undefined : regexProblem(regex);
+  cors.allowOrigins?.forEach(({ exact, prefix, regex }, i) => {
+    if (!exact && !prefix && !regex)
+      say([...path, 'allowOrigins', i], 'must say exact, prefix or regex, and not an empty one');
+    const problem = regex ? regexProblem(regex) : undefined;
     if (problem) say([...path, 'allowOrigins', i, 'regex'], `is ${showValue(regex)}, ${problem}`);
   });
   cors.allowMethods?.forEach((method, i) => {

@@ -132,7 +132,7 @@ const firstAddress = (subnet: string): string => {
   const { addressPrefix = '', prefixLen = 32 } = cidr(subnet);
   const octets = addressPrefix.split('.').map(Number);
   if (octets.length !== 4) return subnet.toLowerCase();
-  const kept = octets.map((octet, i) => octet & (0xff00 >> Math.min(8, Math.max(0, Number(prefixLen) - 8 * i))));
+  const kept = octets.map((octet, i) => octet & (0xff00 >> Math.min(8, Math.max(0, prefixLen - 8 * i))));
   return `${kept.join('.')}/${prefixLen}`;
 };
 
