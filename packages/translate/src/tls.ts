@@ -21,10 +21,13 @@ const SDS_CLUSTER = 'sds-grpc';
 /** What sidecars offer to each other, and what tells their connections from an application's own TLS. */
 export const MESH_ALPN = 'istio';
 
+/** What a sidecar offers first for bytes that are no HTTP, as Istio's do; ours adds it by itself. */
+export const PEER_EXCHANGE_ALPN = 'istio-peer-exchange';
+
 /** As `MESH_ALPN`, with what Istio's own sidecars offer. */
 export const MESH_ALPNS: readonly string[] = [
   MESH_ALPN,
-  'istio-peer-exchange',
+  PEER_EXCHANGE_ALPN,
   'istio-http/1.0',
   'istio-http/1.1',
   'istio-h2',

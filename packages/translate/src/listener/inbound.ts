@@ -10,11 +10,11 @@ import { remember } from '../memo.ts';
 import { inboundCluster, listenerName } from '../names.ts';
 import type { ProxyNode } from '../proxy-node.ts';
 import { isHttp, targetPortOf } from '../service-port.ts';
-import { HTTP_ALPN, MESH_ALPN, MESH_ALPNS, meshServerTls } from '../tls.ts';
+import { HTTP_ALPN, MESH_ALPN, MESH_ALPNS, meshServerTls, PEER_EXCHANGE_ALPN } from '../tls.ts';
 import { tracingDeps } from '../tracing/collector.ts';
 import { httpConnectionManager } from './http-connection-manager.ts';
 import { sieveFromOutside, sieveFromPeers } from './envoy-headers.ts';
-import { tlsInspector } from './listener-filters.ts';
+import { httpInspector, tlsInspector } from './listener-filters.ts';
 import { tcpProxy } from './tcp-proxy.ts';
 
 /** The ports of a pod that services lead to. Where two differ on the protocol, the first by host decides. */
@@ -47,7 +47,7 @@ export const inboundListener = (mesh: Mesh, node: ProxyNode, port: number, proto
     name: listenerName(bindAddress, port),
     address: { socketAddress: { address: bindAddress, portValue: port } },
     trafficDirection: 'INBOUND',
-    listenerFilters: [tlsInspector],
+    listenerFilters: protocol === 'auto' ? [tlsInspector, httpInspector] : [tlsInspector],
     // Where the server speaks first no bytes come to look at: go on as plaintext, if that is allowed at all.
     ...(mode !== 'STRICT' && { continueOnListenerFiltersTimeout: true, listenerFiltersTimeout: '1s' }),
     filterChains: filterChains(mesh, node, port, protocol, mode, policies, operation),
@@ -87,11 +87,14 @@ const filterChains = (
           ]),
         ]
       : opaque;
+  const detected = protocol === 'auto';
   const mutual = {
     name: 'mtls',
     filterChainMatch: {
       transportProtocol: 'tls',
-      ...(mode === 'PERMISSIVE' && { applicationProtocols: [...MESH_ALPNS] }),
+      ...(mode === 'PERMISSIVE' && {
+        applicationProtocols: MESH_ALPNS.filter((name) => !detected || name !== PEER_EXCHANGE_ALPN),
+      }),
     },
     transportSocket: meshServerTls(
       mesh.trustDomain,
@@ -101,12 +104,25 @@ const filterChains = (
   };
   const plain = {
     name: 'plaintext',
-    filterChainMatch: { transportProtocol: 'raw_buffer' },
+    filterChainMatch: {
+      transportProtocol: 'raw_buffer',
+      ...(detected && { applicationProtocols: ['http/1.0', 'http/1.1', 'h2c'] }),
+    },
     filters: filters(sieveFromOutside),
   };
+  // Of a port that does not say what it speaks: bytes from a sidecar are told by its ALPN, others by not being HTTP.
+  const mutualBytes = {
+    name: 'mtls-tcp',
+    filterChainMatch: { transportProtocol: 'tls', applicationProtocols: [PEER_EXCHANGE_ALPN] },
+    transportSocket: meshServerTls(mesh.trustDomain, [MESH_ALPN]),
+    filters: opaque,
+  };
+  const plainBytes = { name: 'plaintext-tcp', filterChainMatch: { transportProtocol: 'raw_buffer' }, filters: opaque };
   const passed = { name: 'tls-passthrough', filterChainMatch: { transportProtocol: 'tls' }, filters: opaque };
-  if (mode === 'STRICT') return [mutual];
-  return mode === 'DISABLE' ? [plain, passed] : [mutual, plain, passed];
+  const secured = detected ? [mutual, mutualBytes] : [mutual];
+  if (mode === 'STRICT') return secured;
+  const open = detected ? [plain, plainBytes, passed] : [plain, passed];
+  return mode === 'DISABLE' ? open : [...secured, ...open];
 };
 
 const inboundHttp = (mesh: Mesh, pod: Pod, port: number, operation: string, filters: readonly HttpFilter[]): Filter =>

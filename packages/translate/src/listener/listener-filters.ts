@@ -7,3 +7,10 @@ export const tlsInspector: ListenerFilter = extension(
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
   {},
 );
+
+/** Tells HTTP/1 and HTTP/2 in plaintext from other bytes. */
+export const httpInspector: ListenerFilter = extension(
+  'envoy.filters.listener.http_inspector',
+  'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector',
+  {},
+);
