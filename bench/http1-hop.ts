@@ -49,25 +49,27 @@ export const httpHop = async ({ pairs, seconds }: BenchOptions): Promise<PairedR
   );
 };
 
-/** Rows of a point measured on both subjects. */
+/** Rows of a point measured on all subjects. */
 export const rowsOf = (
   name: string,
-  points: Record<Subject, Point[]>,
+  points: Readonly<Record<string, readonly Point[]>> & { readonly weft: readonly Point[] },
   cpuBound: string,
   saturation = '64 connections',
   unit = 'request',
+  cpuBoundAtRate = cpuBound,
 ): PairedRow[] => {
+  const peers = Object.entries(points).filter(([subject]) => subject !== 'weft');
   const row = (what: keyof Point, label: string, bound?: string): PairedRow =>
     pairedRow(
       `${name}, ${label}`,
       unit,
       points.weft.map((p) => p[what]),
-      { envoy: points.envoy.map((p) => p[what]), 'envoy-tuned': points['envoy-tuned'].map((p) => p[what]) },
+      Object.fromEntries(peers.map(([name, list]) => [name, list.map((p) => p[what])])),
       bound,
     );
   return [
     row('saturated', `saturated, ${saturation}`, `cpu ${cpuBound}`),
-    row('at2000', `2,000 ${unit}s/s`, `cpu ${cpuBound}`),
+    row('at2000', `2,000 ${unit}s/s`, `cpu ${cpuBoundAtRate}`),
     row('at1000', `1,000 ${unit}s/s`, 'p99 ≤ 1'),
     row('idle', 'memory idle', 'rss ≤ 1.0'),
     row('loaded', 'memory loaded', 'rss ≤ 1.2'),

@@ -37,7 +37,7 @@ export class PendingConnection {
 /**
  * Requests under way on one HTTP/2 connection above which another is made, and how many are made for that reason: few
  * connections put many requests into one record and one write, which is where HTTP/2 is cheap, but what is lost or slow
- * on one of them holds up only its share. docs/decisions/0008-http2-between-sidecars.md has the numbers.
+ * on one of them holds up only its share. docs/decisions/0007-http2-between-sidecars.md has the numbers.
  */
 const BUSY_STREAMS = 64;
 const MAX_SHARED = 4;

@@ -15,7 +15,7 @@ export type HttpProtocol = 'http1' | 'http2' | 'client' | 'alpn';
 /**
  * Of a port that carries HTTP. As Istio: `h2UpgradePolicy` before `useClientProtocol` before the port's own protocol, and
  * the mesh's policy for ports that say to be HTTP. `multiplex`: between two sidecars that both know how, plain HTTP goes
- * in HTTP/2 whatever client and application speak, unless that is turned off (docs/decisions/0008).
+ * in HTTP/2 whatever client and application speak, unless that is turned off (docs/decisions/0007).
  * https://istio.io/latest/docs/reference/config/networking/destination-rule/#ConnectionPoolSettings-HTTPSettings
  */
 export const outboundProtocol = (
