@@ -223,7 +223,7 @@ test('after any changes, what is told is what a translation from nothing tells, 
         before = new Map(after.map(({ key, parts }) => [key, parts]));
       });
     }),
-    { numRuns: 25 },
+    { numRuns: 60 },
   );
 });
 

@@ -85,8 +85,16 @@ const sumOf = (items: readonly object[]): number => {
   let sum = 0;
   for (const item of items) {
     let number = numbers.get(item);
-    if (number === undefined) numbers.set(item, (number = Math.imul(++last, 0x9e3779b1) >>> 0));
+    if (number === undefined) numbers.set(item, (number = scramble(++last)));
     sum += number;
   }
   return sum;
+};
+
+/** MurmurHash3's finaliser: neighbours get numbers that have nothing to do with each other, or their sums would be equal. */
+const scramble = (n: number): number => {
+  let h = n;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
 };
