@@ -179,6 +179,7 @@ export class HttpConnection implements TimerTarget {
     if (http2 === 'more') {
       this.#held = Buffer.from(bytes.subarray(from, to));
       const { upstreams, manager } = this.service;
+      if (held !== null) return;
       upstreams.wheel.disarm(this.#timer);
       if (manager.requestHeadersTimeoutMs > 0) upstreams.arm(this.#timer, manager.requestHeadersTimeoutMs);
       return;

@@ -142,7 +142,12 @@ const inboundHttp = (mesh: Mesh, pod: Pod, port: number, operation: string, filt
               {
                 name: 'default',
                 match: { prefix: '/' },
-                route: { cluster: inboundCluster(port), timeout: '0s' },
+                // As Istio: no limit but what a caller of gRPC says itself.
+                route: {
+                  cluster: inboundCluster(port),
+                  timeout: '0s',
+                  maxStreamDuration: { maxStreamDuration: '0s', grpcTimeoutHeaderMax: '0s' },
+                },
                 ...(operation !== '' && { decorator: { operation } }),
               },
             ],

@@ -25,9 +25,12 @@ export const forward = (rule: HTTPRoute, context: RouteContext): RouteAction => 
   const mirrors = mirrorPolicies(rule, (destination) => clusterOf(destination, context));
   const regex = rule.rewrite?.uriRegexRewrite;
   const authority = rule.rewrite?.authority || authorityOf(only?.headers) || authorityOf(rule.headers);
+  const timeout = protoDuration(parseDurationMs(rule.timeout ?? '0s') ?? 0);
   return {
     ...clusters(destinations, context),
-    timeout: protoDuration(parseDurationMs(rule.timeout ?? '0s') ?? 0),
+    timeout,
+    // As Istio: callers of gRPC may say how long they wait, up to the route's own limit.
+    maxGrpcTimeout: timeout,
     ...(retry && { retryPolicy: retry }),
     ...(rule.rewrite?.uri && { prefixRewrite: rule.rewrite.uri }),
     ...(regex && { regexRewrite: { pattern: { regex: regex.match }, substitution: regex.rewrite } }),

@@ -86,5 +86,10 @@ const merge = (a: Operations | undefined, b: Operations | undefined): Operations
 export const defaultRoute = (port: number, host: string): Route => ({
   name: 'default',
   match: { prefix: '/' },
-  route: { cluster: outboundCluster(port, '', host), timeout: '0s', retryPolicy: defaultRetry },
+  route: {
+    cluster: outboundCluster(port, '', host),
+    timeout: '0s',
+    maxGrpcTimeout: '0s',
+    retryPolicy: defaultRetry,
+  },
 });
