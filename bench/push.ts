@@ -8,15 +8,24 @@ import { buildDeltaPeer, startDeltaPeer } from './push/delta-peer.ts';
 import { Clients, SERVER_CORE, type Step, startWeft, type Subject } from './push/processes.ts';
 import { type ChangeKind, clientPods, type Scene } from './push/scene.ts';
 
+interface Kind {
+  /** Virtual hosts as resources, or a table. */
+  readonly vhds: boolean;
+  readonly reconnect: boolean;
+  /** go-control-plane beside it. */
+  readonly peer: boolean;
+}
+
 const CHANGES: readonly ChangeKind[] = ['endpoint', 'weight', 'service'];
 
 /** One run of all steps, on a server that has computed nothing yet. */
-const run = async (subject: Subject, clients: Clients, vhds: boolean): Promise<Step[]> => {
+const run = async (subject: Subject, clients: Clients, { vhds, reconnect }: Kind): Promise<Step[]> => {
   const steps: Step[] = [];
   const first = await clients.connect(subject, 'first sync', vhds, true);
   console.error(`  ${subject.name}: held by all clients ${JSON.stringify(first.seen.held)}`);
   steps.push(first.step);
   for (const kind of CHANGES) for (let n = 0; n < 3; n++) steps.push((await clients.change(subject, kind, n)).step);
+  if (!reconnect) return steps;
   await clients.disconnect();
   steps.push((await clients.connect(subject, 'reconnect', vhds, true)).step);
   await clients.disconnect();
@@ -26,23 +35,18 @@ const run = async (subject: Subject, clients: Clients, vhds: boolean): Promise<S
 };
 
 /** Ours and the peer's in turn; of each step the least CPU of all rounds counts. */
-const pushRows = async (
-  name: string,
-  scene: Scene,
-  vhds: boolean,
-  rounds: number,
-  peer: boolean,
-): Promise<StepsRow[]> => {
+const pushRows = async (name: string, scene: Scene, rounds: number, kind: Kind): Promise<StepsRow[]> => {
   const dir = mkdtempSync(join(tmpdir(), 'weft-push-'));
   const pods = clientPods(scene);
   const certificates = makeCertificates(pods);
-  const program = peer ? buildDeltaPeer() : null;
+  const { vhds } = kind;
+  const program = kind.peer ? buildDeltaPeer() : null;
   const measured = new Map<string, Step[]>();
   const measure = async (start: () => Promise<Subject>): Promise<void> => {
     const subject = await start();
     const clients = await Clients.start(pods, certificates, dir);
     try {
-      measured.set(subject.name, [...(measured.get(subject.name) ?? []), ...(await run(subject, clients, vhds))]);
+      measured.set(subject.name, [...(measured.get(subject.name) ?? []), ...(await run(subject, clients, kind))]);
     } finally {
       await clients.stop();
       await subject.stop();
@@ -63,10 +67,19 @@ const pushRows = async (
   return ours && theirs ? [withRatios(ours, theirs), theirs] : rows;
 };
 
-export const push = async (rounds = 3): Promise<StepsRow[]> => [
-  ...(await pushRows('push, 100 clients with VHDS', { services: 1000, clients: 100 }, true, rounds, true)),
-  ...(await pushRows('push, 100 clients with tables (RDS)', { services: 1000, clients: 100 }, false, rounds, true)),
-];
+const SIDECARS: Kind = { vhds: true, reconnect: true, peer: true };
+
+export const push = async (rounds = 3): Promise<StepsRow[]> => {
+  const scene = { services: 1000, clients: 100 };
+  return [
+    ...(await pushRows('push, 100 clients with VHDS', scene, rounds, SIDECARS)),
+    ...(await pushRows('push, 100 clients with tables (RDS)', scene, rounds, { ...SIDECARS, vhds: false })),
+  ];
+};
 
 export const push1000 = (): Promise<StepsRow[]> =>
-  pushRows('push-1000, 1,000 clients with VHDS, 5,000 services', { services: 5000, clients: 1000 }, true, 1, false);
+  pushRows('push-1000, 1,000 clients with VHDS, 5,000 services', { services: 5000, clients: 1000 }, 1, {
+    vhds: true,
+    reconnect: false,
+    peer: false,
+  });

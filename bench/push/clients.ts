@@ -35,6 +35,14 @@ let [messages, bytes, lastMs] = [0, 0, 0];
 const told = new Set<Client>();
 const failures: string[] = [];
 
+/** A thousand clients hold the same names: one copy of each. */
+const texts = new Map<string, string>();
+const shared = (text: string): string => {
+  const known = texts.get(text);
+  if (known === undefined) texts.set(text, text);
+  return known ?? text;
+};
+
 const short = (typeUrl: string): string => typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
 
 class Client {
@@ -129,8 +137,9 @@ class Client {
     const held = this.held(typeUrl);
     const fresh: string[] = [];
     for (const { name, version } of resources) {
-      if (!held.has(name)) fresh.push(name);
-      held.set(name, version);
+      const known = shared(name);
+      if (!held.has(known)) fresh.push(known);
+      held.set(known, shared(version));
     }
     for (const name of removed) held.delete(name);
     this.#send({ typeUrl, responseNonce: nonce });

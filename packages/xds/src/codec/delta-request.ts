@@ -40,10 +40,10 @@ export const readDeltaRequest = (bytes: Uint8Array): RawDeltaRequest => {
         typeUrl = reader.string();
         break;
       case 3:
-        (subscribe ??= []).push(reader.string());
+        (subscribe ??= []).push(reader.uncommonString());
         break;
       case 4:
-        (unsubscribe ??= []).push(reader.string());
+        (unsubscribe ??= []).push(reader.uncommonString());
         break;
       case 5:
         readEntry(reader, (versions ??= new Map()));
@@ -79,8 +79,8 @@ const readEntry = (reader: WireReader, into: Map<string, string>): void => {
   while (!reader.done) {
     const tag = reader.tag();
     const number = (tag & 7) === WIRE.bytes ? tag >>> 3 : 0;
-    if (number === 1) key = reader.string();
-    else if (number === 2) value = reader.string();
+    if (number === 1) key = reader.uncommonString();
+    else if (number === 2) value = reader.uncommonString();
     else reader.skip(tag);
   }
   reader.end = outer;

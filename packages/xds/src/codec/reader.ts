@@ -87,9 +87,19 @@ export class WireReader {
 
   string(): string {
     const length = this.length();
+    const interned = internAscii(this.buffer, this.pos, this.pos + length);
+    if (interned === undefined) return this.#text(length);
+    this.pos += length;
+    return interned;
+  }
+
+  /** The same for texts of which few are alike: not looked for among those read before. */
+  uncommonString(): string {
+    return this.#text(this.length());
+  }
+
+  #text(length: number): string {
     const start = this.#take(length);
-    const interned = internAscii(this.buffer, start, start + length);
-    if (interned !== undefined) return interned;
     const text = this.buffer.toString('utf8', start, start + length);
     if (text.includes('\ufffd') && !isUtf8(this.buffer.subarray(start, start + length)))
       malformed('a string is not valid UTF-8');

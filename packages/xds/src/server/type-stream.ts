@@ -32,6 +32,7 @@ export type Answer =
   | { readonly kind: 'rejected'; readonly culprits: readonly Change[]; readonly message: string };
 
 const IDLE: Flight = { kind: 'idle' };
+const NOTHING_HELD: ReadonlyMap<string, string> = new Map();
 
 /**
  * One type on one stream: what the client asked for, what it holds, what is in flight and what it must still be told.
@@ -109,8 +110,7 @@ export class TypeStream {
       ? this.subscription.replace(this.#sharedNames(request.listed))
       : this.subscription.update(this.#sharedNames(request.subscribe), request.unsubscribe);
     const answer: Answer = answered ? this.#answered(answered, request.error) : { kind: 'none' };
-    this.#subscriptionChanged(change);
-    if (first) this.#resume(request.initialVersions);
+    this.#subscriptionChanged(change, first ? request.initialVersions : NOTHING_HELD);
     return answer;
   }
 
@@ -219,12 +219,14 @@ export class TypeStream {
     else this.#differing.delete(name);
   }
 
-  #subscriptionChanged(change: SubscriptionChange): void {
+  /** `versions`: what a delta client that reconnects says it holds; repeating that is what they are there to avoid. */
+  #subscriptionChanged(change: SubscriptionChange, versions: ReadonlyMap<string, string>): void {
     const fullState = this.#protocol === 'sotw' && isFullState(this.typeUrl);
     for (const name of change.added) {
-      this.#differing.set(name, null);
+      const resource = this.#resources.get(name);
+      this.#started(name, resource, versions.get(name));
       // What does not exist is answered too.
-      if (!this.#resources.has(name)) this.#forced.add(name);
+      if (!resource && !versions.has(name)) this.#forced.add(name);
     }
     for (const name of change.repeated) this.force(name);
     const named = change.added.length > 0 || change.repeated.length > 0;
@@ -236,23 +238,24 @@ export class TypeStream {
     if (change.wildcardStarted) {
       const { names } = this.subscription;
       for (const name of this.#resources.keys())
-        if (!names.has(name) && !this.#differing.has(name)) this.#differing.set(name, null);
+        if (names.size === 0 || (!names.has(name) && !this.#differing.has(name)))
+          this.#started(name, this.#resources.get(name), versions.get(name));
       this.#answerDue = true;
+    }
+    if (versions.size > 0) {
+      this.#answeredOnce = true;
+      for (const [name, version] of versions)
+        if (!this.#resources.has(name) && this.subscription.covers(name)) this.#differing.set(name, { version });
     }
     if (change.wildcardEnded)
       for (const name of [...this.#differing.keys(), ...this.#aside.keys()])
         if (!this.subscription.covers(name)) this.#forget(name);
   }
 
-  /** A delta client that reconnects has told what it holds; repeating it is what its versions are there to avoid. */
-  #resume(versions: ReadonlyMap<string, string>): void {
-    for (const [name, version] of versions) {
-      if (!this.subscription.covers(name)) continue;
-      this.#answeredOnce = true;
-      this.#forced.delete(name);
-      if (this.#resources.get(name)?.version === version) this.#differing.delete(name);
-      else this.#differing.set(name, { version });
-    }
+  /** A name is covered from now on; `version`: what the client says it holds of it. */
+  #started(name: string, resource: EncodedResource | undefined, version: string | undefined): void {
+    if (version === undefined) this.#differing.set(name, null);
+    else if (resource?.version !== version) this.#differing.set(name, { version });
   }
 
   /** The names as the resources have them, so that a thousand clients do not keep a thousand copies of each. */
