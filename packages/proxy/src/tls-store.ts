@@ -1,6 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, X509Certificate } from 'node:crypto';
 import { createSecureContext, getCACertificates, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { type Clock, systemClock } from '@weft/base/clock';
+import { splitCertificates } from '@weft/identity/pem';
 import { parseSpiffeId } from '@weft/identity/spiffe';
 import type { CertificateConfig, PeerNames, RootsConfig, TlsContextConfig } from '@weft/traffic/tls-config';
 import type { ClientTls, ServerTls, TlsStore } from './context.ts';
@@ -51,16 +52,20 @@ export class WorkloadTlsStore implements TlsStore {
   readonly #trustDomain: string;
   readonly #greeting: Buffer | null;
   readonly #files: KeyMaterial;
+  readonly #clock: Clock;
   readonly #rotated = new Set<() => void>();
   #credentials: TlsCredentials | null = null;
   #contexts = new Map<string, readonly Named<SecureContext>[]>();
-  /** By configuration, as long as its `stamp` stays: files change without it. */
+  /** By configuration, as long as its `stamp` stays: files and roots change without it. */
   #views = new WeakMap<TlsContextConfig, { readonly stamp: string; readonly view: View }>();
+  /** When the first of the mesh's roots ends, wall clock. What was made until then is not used after it. */
+  #rootEndsMs = Number.POSITIVE_INFINITY;
 
   /** `greeting`: what peers are told who ask by ALPN (`tcp/peer-exchange.ts`). */
   constructor(trustDomain: string, greeting: Buffer | null = null, clock: Clock = systemClock) {
     this.#trustDomain = trustDomain;
     this.#greeting = greeting;
+    this.#clock = clock;
     this.#files = new KeyMaterial(clock);
   }
 
@@ -68,6 +73,7 @@ export class WorkloadTlsStore implements TlsStore {
   use(credentials: TlsCredentials): void {
     const rotated = this.#credentials !== null;
     this.#credentials = credentials;
+    this.#rootEndsMs = firstEnd(credentials.bundle.pem, this.#clock.now());
     this.#forget();
     if (rotated) this.#tell();
   }
@@ -95,6 +101,12 @@ export class WorkloadTlsStore implements TlsStore {
   }
 
   #view(config: TlsContextConfig, role: Role): View | null {
+    // A session is not verified again when it is resumed, so none survives a root that has ended: OpenSSL looks anew.
+    if (this.#clock.now() >= this.#rootEndsMs) {
+      this.#rootEndsMs = firstEnd(this.#credentials?.bundle.pem ?? '', this.#clock.now());
+      this.#forget();
+      this.#tell();
+    }
     const stamp = this.#stamp(config);
     const known = this.#views.get(config);
     if (known?.stamp === stamp) return known.view;
@@ -229,6 +241,14 @@ class View implements ServerTls, ClientTls {
     return uri ?? names.dns[0] ?? names.subject;
   }
 }
+
+/** When the next of these certificates ends; those that have ended already do not count. */
+const firstEnd = (pem: string, nowMs: number): number =>
+  Math.min(
+    ...splitCertificates(pem)
+      .map((certificate) => new X509Certificate(certificate).validToDate.getTime())
+      .filter((endMs) => endMs > nowMs),
+  );
 
 /** New keys with each context, so that no session outlives the roots or the certificate it was made under. */
 const sessionTickets = (key: string): { sessionIdContext: string; ticketKeys: Buffer } => ({
