@@ -7,7 +7,7 @@ export const repoRoot = join(import.meta.dirname, '../../..');
 /** The folder of seeds and suites beside the checkout; a user's clone has none. */
 export const sharedDir = join(repoRoot, '../shared');
 
-export type Need = 'shared' | 'envoy' | 'python' | 'linux' | 'wrk' | 'h2spec';
+export type Need = 'shared' | 'envoy' | 'python' | 'linux' | 'wrk' | 'go' | 'h2spec';
 
 /** Where `npm run envoy` puts the binary, unless WEFT_ENVOY names one. */
 export const envoyBinary = (): string | null => {
@@ -37,6 +37,7 @@ const present: Record<Need, () => boolean> = {
   python: () => runs('python3', '--version'),
   linux: () => process.platform === 'linux',
   wrk: () => runs('wrk', '--version'),
+  go: () => runs('go', 'version'),
   h2spec: () => existsSync(h2specBinary),
 };
 
@@ -46,6 +47,7 @@ const missing: Record<Need, string> = {
   python: 'needs python3, which is not here',
   linux: 'needs Linux',
   wrk: 'needs wrk, which is not here',
+  go: 'needs Go, which is not here',
   h2spec: 'needs h2spec; npm run conformance builds it with Go',
 };
 
