@@ -34,7 +34,7 @@ createServer({ noDelay: true }, (socket) => {
   const session = new Http2Session(
     'server',
     { ...defaultHttp2Options, maxConcurrentStreams: 1024 },
-    { write: (buffer) => socket.write(buffer) },
+    { write: (buffer, written) => socket.write(buffer, written) },
     {
       onStream: (stream) => void (stream.sink = new Echo(stream)),
       onGoaway() {},

@@ -75,7 +75,7 @@ for (let c = 0; c < load.connections; c++) {
   const session: Http2Session = new Http2Session(
     'client',
     { ...defaultHttp2Options, initialStreamWindow: 1 << 24, initialConnectionWindow: 1 << 28 },
-    { write: (buffer) => socket.write(buffer) },
+    { write: (buffer, written) => socket.write(buffer, written) },
     {
       onStream() {},
       onGoaway() {},

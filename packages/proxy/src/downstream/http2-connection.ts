@@ -151,8 +151,8 @@ export class Http2Connection implements HttpCodec, Http2SessionEvents, Http2Outp
 
   // ─── Http2Output ───
 
-  write(buffer: Buffer): boolean {
-    return this.#socket.write(buffer);
+  write(buffer: Buffer, written: () => void): boolean {
+    return this.#socket.write(buffer, written);
   }
 
   // ─── what its streams want ───

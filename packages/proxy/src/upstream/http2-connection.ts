@@ -33,7 +33,7 @@ export class Http2Connection implements Speaker, Http2SessionEvents {
     this.session = new Http2Session(
       'client',
       sessionOptions(config.http2, responseLimits),
-      { write: (buffer) => socket.write(buffer) },
+      { write: (buffer, written) => socket.write(buffer, written) },
       this,
       stats.h2,
     );

@@ -226,6 +226,7 @@ describe('a peer that takes no data', () => {
       stream.data(Buffer.alloc(20_000), 0, 20_000);
       stream.end([]);
     }
+    server.session.flush();
     server.sent();
     server.push(frame(frameType.WINDOW_UPDATE, 0, 0, uint32(6 * 16_384)));
     const turns = server.sent().filter((f) => f.type === frameType.DATA);

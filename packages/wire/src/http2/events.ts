@@ -48,6 +48,9 @@ export interface Http2SessionEvents {
 
 /** Where a session's bytes go. */
 export interface Http2Output {
-  /** `buffer` is the output's from now on. False: more is buffered than should be; `session.drained()` is called later. */
-  write(buffer: Buffer): boolean;
+  /**
+   * `buffer` is the output's until it calls `written`, which it must do once for each write and in their order, also where it fails
+   * (as `Socket.write` does). False: more is buffered than should be; `session.drained()` is called later.
+   */
+  write(buffer: Buffer, written: () => void): boolean;
 }

@@ -1,7 +1,9 @@
 import { HpackEncoder } from '../hpack/hpack-encoder.ts';
+import { giveBack, takeBuffer } from './output-buffers.ts';
 import { FRAME_HEADER_BYTES, flag, frameType, MIN_MAX_FRAME_SIZE, PREFACE } from './frame-types.ts';
 
-const MIN_ROOM = 512;
+/** Of the first buffer. */
+const MIN_ROOM = 4096;
 const MAX_FIRST_ROOM = 64 * 1024;
 
 /**
@@ -32,10 +34,10 @@ export class FrameWriter {
     return this.#length;
   }
 
-  /** What was gathered. It is the caller's from now on. */
+  /** The buffer that all was gathered in, its first `length` octets. It is the caller's from now on, until it gives it back. */
   take(): Buffer {
-    const buffer = this.#buffer.length === this.#length ? this.#buffer : this.#buffer.subarray(0, this.#length);
-    this.#room = Math.min(MAX_FIRST_ROOM, Math.max(MIN_ROOM, this.#length + (this.#length >> 2)));
+    const buffer = this.#buffer;
+    this.#room = Math.min(MAX_FIRST_ROOM, Math.max(MIN_ROOM, this.#length));
     this.#buffer = EMPTY;
     this.#length = 0;
     this.#tail = -1;
@@ -184,8 +186,9 @@ export class FrameWriter {
   #reserve(bytes: number): void {
     const needed = this.#length + bytes;
     if (needed <= this.#buffer.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(this.#room, needed, this.#buffer.length * 2));
+    const grown = takeBuffer(Math.max(this.#room, needed, this.#buffer.length * 2));
     this.#buffer.copy(grown, 0, 0, this.#length);
+    if (this.#buffer !== EMPTY) giveBack(this.#buffer);
     this.#buffer = grown;
   }
 }

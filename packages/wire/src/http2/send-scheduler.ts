@@ -1,11 +1,11 @@
 import { RingQueue } from '@weft/base/ring-queue';
 import type { FloodGuard } from './flood-guard.ts';
-import { INITIAL_WINDOW, MAX_WINDOW } from './frame-types.ts';
+import { FRAME_HEADER_BYTES, INITIAL_WINDOW, MAX_WINDOW } from './frame-types.ts';
 import type { FrameWriter } from './frame-writer.ts';
 import type { Http2Stream } from './stream.ts';
 
-/** What is gathered is written when it is more than this, so that memory is bounded within a turn too. */
-const FLUSH_BYTES = 64 * 1024;
+/** What is gathered is written before it would be more than this, so that memory is bounded within a turn too. */
+const MAX_GATHERED_BYTES = 64 * 1024;
 
 /**
  * Sends DATA as far as the windows of stream and connection (RFC 9113 section 5.2) and the socket allow. Streams whose held bytes
@@ -33,11 +33,14 @@ export class SendScheduler {
     while (from < end && !this.choked) {
       const bytes = Math.min(end - from, this.#window, stream.sendWindow, this.#writer.maxFrameSize);
       if (bytes <= 0) break;
+      if (this.#writer.length + FRAME_HEADER_BYTES + bytes > MAX_GATHERED_BYTES) {
+        this.#flush();
+        if (this.choked) break;
+      }
       if (this.#writer.data(stream.id, buffer, from, from + bytes)) this.#guard.dataFramesSent++;
       this.#window -= bytes;
       stream.sendWindow -= bytes;
       from += bytes;
-      if (this.#writer.length >= FLUSH_BYTES) this.#flush();
     }
     return from;
   }

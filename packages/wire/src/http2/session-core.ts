@@ -1,3 +1,4 @@
+import { RingQueue } from '@weft/base/ring-queue';
 import { HpackEncoder } from '../hpack/hpack-encoder.ts';
 import { ClosedStreams, type Ending } from './closed-streams.ts';
 import type { Http2Counters } from './counters.ts';
@@ -7,6 +8,7 @@ import { FloodGuard } from './flood-guard.ts';
 import { MAX_STREAM_ID } from './frame-types.ts';
 import { FrameWriter } from './frame-writer.ts';
 import type { Http2Options } from './options.ts';
+import { giveBack } from './output-buffers.ts';
 import { PeerSettings } from './peer-settings.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import { SendScheduler } from './send-scheduler.ts';
@@ -33,6 +35,8 @@ export class SessionCore {
   readonly #session: Http2Session;
   readonly #output: Http2Output;
   readonly #receiveWindow: ReceiveWindow;
+  /** Buffers that the output has, the oldest first. */
+  readonly #unwritten = new RingQueue<Buffer>();
   /** Called when nothing more is to be read. */
   readonly #stopReading: () => void;
   /** Client: of the next stream. */
@@ -82,9 +86,17 @@ export class SessionCore {
 
   flush(): void {
     this.dirty = false;
-    if (this.writer.length === 0 || this.scheduler.choked) return;
-    if (!this.#output.write(this.writer.take())) this.scheduler.choked = true;
+    const { length } = this.writer;
+    if (length === 0 || this.scheduler.choked) return;
+    const buffer = this.writer.take();
+    this.#unwritten.push(buffer);
+    if (!this.#output.write(buffer.subarray(0, length), this.#written)) this.scheduler.choked = true;
   }
+
+  readonly #written = (): void => {
+    const buffer = this.#unwritten.shift();
+    if (buffer !== undefined) giveBack(buffer);
+  };
 
   /** A response's head, informational or not, with further headers in `extra`. */
   sendResponseHead(

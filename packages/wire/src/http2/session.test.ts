@@ -25,7 +25,7 @@ const bareClient = (
   events: Partial<Http2SessionEvents> = {},
 ): { session: Http2Session; push: (...frames: Buffer[]) => void; sent: () => Frame[] } => {
   let written: Buffer[] = [];
-  const output = { write: (b: Buffer) => written.push(b) > 0 };
+  const output = { write: (b: Buffer, done: () => void) => written.push(Buffer.from(b)) > 0 && (done(), true) };
   const session = new Http2Session(
     'client',
     defaultHttp2Options,

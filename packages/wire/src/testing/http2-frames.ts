@@ -122,8 +122,9 @@ export const bareServer = (
     'server',
     { ...defaultHttp2Options, ...options },
     {
-      write(buffer) {
-        written.push(buffer);
+      write(buffer, done) {
+        written.push(Buffer.from(buffer));
+        done();
         return server.taking;
       },
     },

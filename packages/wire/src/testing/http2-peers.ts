@@ -27,7 +27,7 @@ export const sessionOver = (
   const session = new Http2Session(
     role,
     { ...defaultHttp2Options, ...options },
-    { write: (buffer) => duplex.write(buffer) },
+    { write: (buffer, written) => duplex.write(buffer, written) },
     { ...quietEvents, onDirty: (s) => void setImmediate(() => s.flush()), ...events },
     new Http2Counters(),
   );
