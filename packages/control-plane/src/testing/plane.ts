@@ -162,7 +162,12 @@ export class Client {
   readonly #arrived: Response[] = [];
   readonly closed: Promise<{ code: number; message: string }>;
 
-  constructor(http2: ClientHttp2Session, pod: string, initial: Record<string, string> = {}) {
+  constructor(
+    http2: ClientHttp2Session,
+    pod: string,
+    initial: Record<string, string> = {},
+    metadata: Record<string, unknown> = {},
+  ) {
     this.#stream = openStream(http2, methods.deltaAggregatedResources);
     this.#stream.onMessage((bytes) => {
       const message = decodeMessage<Response>('envoy.service.discovery.v3.DeltaDiscoveryResponse', bytes);
@@ -172,7 +177,7 @@ export class Client {
     });
     this.closed = new Promise((resolve) => this.#stream.onClose(resolve));
     this.send({
-      node: { id: `sidecar~127.9.9.9~${pod}.default~default.svc.cluster.local` },
+      node: { id: `sidecar~127.9.9.9~${pod}.default~default.svc.cluster.local`, metadata },
       initialResourceVersions: initial,
     });
   }
@@ -185,6 +190,10 @@ export class Client {
     this.#stream.write(
       encodeMessage('envoy.service.discovery.v3.DeltaDiscoveryRequest', { typeUrl: typeUrls.cluster, ...fields }),
     );
+  }
+
+  sendBytes(bytes: Uint8Array): void {
+    this.#stream.write(bytes);
   }
 
   next(): Promise<Response> {
