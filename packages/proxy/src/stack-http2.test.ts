@@ -6,6 +6,7 @@ import {
   connect,
   constants,
   type IncomingHttpHeaders,
+  sensitiveHeaders,
 } from 'node:http2';
 import { connect as netConnect } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
@@ -14,6 +15,7 @@ import { defaultHttp2Settings } from '@weft/traffic/http2-settings';
 import { FakeClock, settle } from '@weft/testkit/fake-clock';
 import { startListener } from './stack.ts';
 import { chain, forwardTo, listener, manager, table, TestContext } from './testing/data-path.ts';
+import { Http2App } from './testing/http2-app.ts';
 import { TestMesh, tlsConfig } from './testing/identities.ts';
 import { TestApp, TestClient, TestPeer } from './testing/peers.ts';
 
@@ -334,6 +336,25 @@ describe('a stream', () => {
     assert.equal(got.trailers['x-sum'], '42');
     assert.equal(app.requests[0]!.trailers['x-t'], '42');
     assert.equal(app.requests[0]!.headers.te, 'trailers');
+  });
+});
+
+describe('between HTTP/2 and HTTP/2', () => {
+  it('what no table may keep is kept by none, on either hop, and is not for the answer either', async () => {
+    const seen: unknown[] = [];
+    const app = use(
+      await Http2App.start((stream, headers) => {
+        seen.push((headers as { [sensitiveHeaders]?: string[] })[sensitiveHeaders]);
+        stream.respond({ ':status': 200, 'x-token': 'secret', [sensitiveHeaders]: ['x-token'] });
+        stream.end();
+      }),
+    );
+    const { client, cluster } = await proxy([app.port]);
+    cluster.config = { ...cluster.config, protocol: 'http2' };
+    const request = { 'x-key': 'secret', 'x-other': 'known', [sensitiveHeaders]: ['x-key'] };
+    const { headers } = await answer(client().request(request));
+    assert.deepEqual(seen, [['x-key']]);
+    assert.deepEqual((headers as { [sensitiveHeaders]?: string[] })[sensitiveHeaders], ['x-token']);
   });
 });
 

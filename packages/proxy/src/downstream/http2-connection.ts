@@ -15,6 +15,8 @@ import { DownstreamStream } from './http2-stream.ts';
 
 /** Streams kept for the next requests of a connection, with their exchanges. */
 const MAX_SPARE = 64;
+/** After so long without a request what requests take is let go. */
+const PARK_MS = 2000;
 /** A client that does not answer the PING of a drain is not waited for longer. */
 const DRAIN_ROUND_TRIP_MS = 1000;
 
@@ -39,6 +41,8 @@ export class Http2Connection implements HttpCodec, Http2SessionEvents, Http2Outp
   /** The other side has heard of the drain, or had its time. */
   #drained = false;
   #failed = false;
+  /** Idle for so long that nothing is kept for further requests. */
+  #parked = false;
 
   constructor(connection: HttpConnection) {
     this.#connection = connection;
@@ -176,16 +180,26 @@ export class Http2Connection implements HttpCodec, Http2SessionEvents, Http2Outp
       this.#session.goaway(errorCodes.NO_ERROR);
       this.#session.flush();
       this.#connection.close();
-    } else {
-      this.service.stats.downstream_cx_idle_timeout++;
-      this.#connection.drain();
+    } else this.#idle();
+  }
+
+  #idle(): void {
+    const { connectionIdleTimeoutMs } = this.service.manager;
+    if (!this.#parked && (connectionIdleTimeoutMs === 0 || connectionIdleTimeoutMs > PARK_MS)) {
+      this.#parked = true;
+      this.#spare.length = 0;
+      if (connectionIdleTimeoutMs > 0) this.service.upstreams.arm(this.#timer, connectionIdleTimeoutMs - PARK_MS);
+      return;
     }
+    this.service.stats.downstream_cx_idle_timeout++;
+    this.#connection.drain();
   }
 
   #waitForRequest(): void {
     this.#unfinished = false;
-    const { connectionIdleTimeoutMs } = this.service.manager;
-    if (connectionIdleTimeoutMs > 0) this.service.upstreams.arm(this.#timer, connectionIdleTimeoutMs);
+    this.#parked = false;
+    const { connectionIdleTimeoutMs: idleMs } = this.service.manager;
+    this.service.upstreams.arm(this.#timer, idleMs > 0 && idleMs < PARK_MS ? idleMs : PARK_MS);
   }
 
   /** A frame or head that does not come to its end keeps a connection no longer than a head of HTTP/1 would. */

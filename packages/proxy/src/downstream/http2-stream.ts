@@ -36,6 +36,7 @@ export class DownstreamStream implements DownstreamPort, Http2StreamSink, Incomi
   /** Of a response whose head waits; 0: none. */
   #status = 0;
   #headers: readonly string[] = noPairs;
+  #neverIndexed: readonly string[] | null = null;
   /** Of a tunnel that is not open yet: what the client has sent already, and whether that was all. */
   #early: Buffer[] = [];
   #earlyEnd = false;
@@ -48,6 +49,7 @@ export class DownstreamStream implements DownstreamPort, Http2StreamSink, Incomi
   headers: string[] = [];
   upgrade = '';
   bytes = 0;
+  neverIndexed: readonly string[] | null = null;
 
   constructor(connection: Http2Connection, service: HttpService) {
     this.#connection = connection;
@@ -66,6 +68,7 @@ export class DownstreamStream implements DownstreamPort, Http2StreamSink, Incomi
     this.headers = head.headers;
     this.upgrade = '';
     this.bytes = head.bytes;
+    this.neverIndexed = head.neverIndexed;
     this.#touch();
     if (head.method === 'CONNECT') this.#beginTunnel(head, service);
     else {
@@ -141,7 +144,15 @@ export class DownstreamStream implements DownstreamPort, Http2StreamSink, Incomi
     this.#stream?.informational(status, headers);
   }
 
-  respond(status: number, _reason: string, headers: readonly string[], _openEnded: boolean, upgrade: string): void {
+  respond(
+    status: number,
+    _reason: string,
+    headers: readonly string[],
+    _openEnded: boolean,
+    upgrade: string,
+    neverIndexed: readonly string[] | null,
+  ): void {
+    this.#neverIndexed = neverIndexed;
     this.#headers = headers;
     this.#status = status;
     if (upgrade === '' || status !== 101) return;
@@ -168,7 +179,7 @@ export class DownstreamStream implements DownstreamPort, Http2StreamSink, Incomi
   }
 
   #writeHead(endStream: boolean): void {
-    this.#stream?.respond(this.#status, this.#headers, noPairs, endStream);
+    this.#stream?.respond(this.#status, this.#headers, noPairs, endStream, this.#neverIndexed);
     this.#status = 0;
   }
 

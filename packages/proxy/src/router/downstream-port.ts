@@ -14,6 +14,8 @@ export interface IncomingRequest {
   readonly upgrade: string;
   /** Length of the head. */
   readonly bytes: number;
+  /** Names whose values no table of HPACK may keep, on no hop (RFC 7541 section 7.1.3); null or left out: none. */
+  readonly neverIndexed?: readonly string[] | null;
 }
 
 /** Who is on the other side of a client's connection; the same for all its requests. */
@@ -50,7 +52,14 @@ export interface DownstreamPort {
    * The response's head. `openEnded`: a body follows whose length `headers` do not say. `upgrade`: what the connection
    * becomes, with status 101 as in HTTP/1.1 (other versions say it in their way), or `connect`, with 200.
    */
-  respond(status: number, reason: string, headers: readonly string[], openEnded: boolean, upgrade: string): void;
+  respond(
+    status: number,
+    reason: string,
+    headers: readonly string[],
+    openEnded: boolean,
+    upgrade: string,
+    neverIndexed: readonly string[] | null,
+  ): void;
   data(buffer: Buffer, start: number, end: number): void;
   end(trailers: readonly string[]): void;
   flush(): void;

@@ -116,6 +116,7 @@ export class Exchange
   host = '';
   upgrade = '';
   openEnded = false;
+  neverIndexed: readonly string[] | null = null;
   /** Of this attempt. */
   readonly extra: string[] = [];
   #requestEnded = false;
@@ -249,6 +250,7 @@ export class Exchange
     this.host = request.host;
     this.headers = request.headers;
     this.upgrade = request.upgrade;
+    this.neverIndexed = request.neverIndexed ?? null;
     this.openEnded = openEnded;
     this.#requestEnded = false;
     this.#trailers = [];
@@ -763,12 +765,20 @@ export class Exchange
     if (silent && this.downstream.protocol !== 'HTTP/2' && headerValue(headers, 'content-length') === undefined) {
       headers.push('content-length', '0');
     }
-    this.#writeHead(head.status, head.reason, headers, hasBody && head.contentLength === -1, '');
+    const openEnded = hasBody && head.contentLength === -1;
+    this.#writeHead(head.status, head.reason, headers, openEnded, '', head.neverIndexed ?? null);
   }
 
-  #writeHead(status: number, reason: string, headers: readonly string[], openEnded: boolean, upgrade: string): void {
+  #writeHead(
+    status: number,
+    reason: string,
+    headers: readonly string[],
+    openEnded: boolean,
+    upgrade: string,
+    neverIndexed: readonly string[] | null = null,
+  ): void {
     this.responseHeaders = headers;
-    this.downstream.respond(status, reason, headers, openEnded, upgrade);
+    this.downstream.respond(status, reason, headers, openEnded, upgrade, neverIndexed);
   }
 
   onResponseData(buffer: Buffer, start: number, end: number): void {
@@ -886,7 +896,7 @@ export class Exchange
 
   /** CONNECT to this very listener: what is inside is HTTP for us, read from the same connection. */
   #continueInProcess(): void {
-    this.downstream.respond(200, 'OK', noHeaders, false, 'connect');
+    this.downstream.respond(200, 'OK', noHeaders, false, 'connect', null);
     this.downstream.flush();
     this.#disarm();
     this.#state = 'responded';

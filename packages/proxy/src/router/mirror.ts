@@ -53,6 +53,7 @@ export class Mirror implements ConnectionWaiter, OutgoingRequest, ResponseSink, 
   readonly headers: string[];
   readonly extra: string[] = [];
   readonly openEnded: boolean;
+  readonly neverIndexed: readonly string[] | null;
   readonly upgrade = '';
   readonly #timer = new WheelTimer(this, 'mirror');
   #pending: PendingConnection | null = null;
@@ -73,6 +74,7 @@ export class Mirror implements ConnectionWaiter, OutgoingRequest, ResponseSink, 
     this.host = mirrorHost(policy, x.host);
     this.headers = [...x.headers];
     this.openEnded = x.openEnded;
+    this.neverIndexed = x.neverIndexed;
     applyHeaderOperations(policy.requestHeaders, this.headers, x);
     x.attemptHeaders(host, 1, this.extra);
     cluster.activeRequests++;

@@ -24,6 +24,7 @@ export const collectStats = (stats: ProxyStats, clusters: Iterable<Cluster>, ser
   for (const [prefix, tcp] of stats.tcpProxies) list.addAll(named('tcp', 'tcp_prefix', prefix), tcp);
   for (const [kind, tracer] of stats.tracers)
     list.addAll({ prefix: `tracing.${kind}.`, family: `envoy_tracing_${kind}_`, labels: [] }, tracer);
+  list.addAll(plain('http2'), stats.http2);
   list.addAll(plain('listener_manager'), stats.listenerManager);
   for (const [state, count] of Object.entries(server.listeners))
     list.gauge(plain('listener_manager'), `total_listeners_${state}`, count);

@@ -21,7 +21,7 @@ export interface StatScope {
   readonly labels: readonly (readonly [name: string, value: string])[];
 }
 
-const GAUGE = /_active$|^active_|^healthy$|^total_listeners_/;
+const GAUGE = /_active$|^active_|^healthy$|^pending_send_bytes$|^total_listeners_/;
 export const isGauge = (name: string): boolean => GAUGE.test(name);
 
 /**

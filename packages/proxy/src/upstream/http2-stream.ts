@@ -88,7 +88,7 @@ export class Http2UpstreamStream implements UpstreamStream, Http2ResponseSink {
     this.#unopened = false;
     this.#owner.opening();
     const { session } = this.#owner;
-    const { method, scheme, host, path, headers, extra, upgrade } = request;
+    const { method, scheme, host, path, headers, extra, upgrade, neverIndexed } = request;
     if (upgrade !== '' && !session.peerEnablesConnect) {
       this.#reset('protocol error');
       return;
@@ -103,6 +103,7 @@ export class Http2UpstreamStream implements UpstreamStream, Http2ResponseSink {
       headers,
       extra,
       endStream,
+      neverIndexed,
     );
     if (this.#stream === null) {
       // A GOAWAY, or fewer streams allowed, since it was taken: nothing was sent.

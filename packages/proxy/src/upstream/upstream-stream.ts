@@ -11,6 +11,8 @@ export interface UpstreamResponseHead {
   /** What the connection is upgraded to. */
   readonly upgrade: string;
   readonly bytes: number;
+  /** As of requests. */
+  readonly neverIndexed?: readonly string[] | null;
 }
 
 /** Why a request that had a stream lost it before its response was complete. */
@@ -46,6 +48,8 @@ export interface OutgoingRequest {
   readonly openEnded: boolean;
   /** Empty if none. */
   readonly upgrade: string;
+  /** Names whose values no table of HPACK may keep, on no hop (RFC 7541 section 7.1.3). */
+  readonly neverIndexed?: readonly string[] | null;
 }
 
 /**
