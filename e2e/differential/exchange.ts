@@ -25,8 +25,9 @@ const volatile = new Set([
   'x-b3-sampled',
   'x-b3-parentspanid',
 ]);
-/** Silence for so long is the end of an answer. */
+/** Silence for so long is the end of the answers; of fewer than there were requests, for longer. */
 const QUIET_MS = 40;
+const QUIET_TOO_SOON_MS = 500;
 const SLOWEST_MS = 3000;
 
 /** Headers by name in lower case, values of one name joined, without what is different each time. */
@@ -91,7 +92,10 @@ export const exchange = (host: string, port: number, { bytes, then }: Differenti
       if (second !== undefined && (reader.idle || tunnel || answers.at(-1)?.[0] === 100)) {
         socket.write(second, 'latin1');
         second = undefined;
-      } else if (reader.idle) quiet = setTimeout(() => done(false), QUIET_MS);
+      } else if (reader.idle) {
+        const final = answers.filter(([status]) => status >= 200).length;
+        quiet = setTimeout(() => done(false), final >= methods.length ? QUIET_MS : QUIET_TOO_SOON_MS);
+      }
     });
     socket.on('end', () => {
       reader.finish();
