@@ -131,6 +131,30 @@ export class Clients {
     return this.#measure(subject, kind, false, () => subject.change(kind, n));
   }
 
+  /** Endpoints that go and come at a fixed rate; answers the CPU of a second. */
+  async churn(subject: Subject, perSecond: number, seconds: number): Promise<{ step: Step; seen: Seen }> {
+    const result = await this.#measure(subject, `churn, ${perSecond} endpoints/s`, false, async () => {
+      const startedMs = machineMs();
+      for (let n = 0; n < perSecond * seconds; n++) {
+        await subject.change('churn', n);
+        const earlyMs = startedMs + ((n + 1) * 1000) / perSecond - machineMs();
+        if (earlyMs > 0) await new Promise((resolve) => setTimeout(resolve, earlyMs));
+      }
+      return startedMs;
+    });
+    const { step } = result;
+    const perSecondOf = (total: number): number => total / seconds;
+    return {
+      ...result,
+      step: {
+        ...step,
+        cpuMs: perSecondOf(step.cpuMs),
+        bytes: perSecondOf(step.bytes),
+        lastClientMs: step.lastClientMs - seconds * 1000,
+      },
+    };
+  }
+
   async stop(): Promise<void> {
     const exited = once(this.#child, 'exit');
     this.#child.disconnect();

@@ -120,12 +120,16 @@ const virtualService = (i: number, weight: number): ObjectEvent => {
   return put(istio('VirtualService', host, namespaceOf(i), { hosts: [host], http: [{ route }] }));
 };
 
-export type ChangeKind = 'endpoint' | 'weight' | 'service';
+const CHURNING = 40;
+
+/** `churn`: one endpoint after the other goes, and comes back. */
+export type ChangeKind = 'endpoint' | 'weight' | 'service' | 'churn';
 
 /** The n-th change of a kind, of a service that all namespaces without a Sidecar see. */
 export const change = (kind: ChangeKind, n: number): ObjectEvent[] => {
   const i = 15 + NAMESPACES * n;
   if (kind === 'endpoint') return [pod(i, 7, false)];
+  if (kind === 'churn') return [pod(15 + NAMESPACES * (n % CHURNING), 8, Math.floor(n / CHURNING) % 2 === 1)];
   // Split services in ns-11: 11, 31, 51, …
   if (kind === 'weight') return [virtualService(11 + NAMESPACES * n, 80)];
   return [service(`new-${n}`, namespaceOf(15))];

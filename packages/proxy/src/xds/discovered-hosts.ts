@@ -26,7 +26,7 @@ const NO_TABLE: Table = {};
  * Route tables that leave their virtual hosts to VHDS: each host is a resource of its own, named `TABLE/HOST`
  * (https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/vhds), so that a change costs that
  * host. A table is made once the first response has come: before, it would send strangers' way what it does not know
- * yet. Envoy asks for hosts on demand; weft's proxy takes all it may see (docs/decisions/0006-virtual-hosts.md).
+ * yet. Envoy asks for hosts on demand; weft's proxy takes all it may see (docs/decisions/0008-xds-server.md).
  */
 export class DiscoveredHosts {
   readonly #tables = new Map<string, Discovered>();
