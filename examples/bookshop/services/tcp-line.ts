@@ -14,7 +14,10 @@ export const askLine = (service: string, line: string): Promise<string> =>
     socket.setTimeout(2_000, () => socket.destroy(new Error(`${service} does not answer`)));
     socket.on('error', reject);
     socket.on('close', () => reject(new Error(`${service} closed the connection without an answer`)));
-    createInterface({ input: socket }).once('line', (answer) => {
+    const lines = createInterface({ input: socket });
+    // It repeats what its input says, which is told above.
+    lines.on('error', () => {});
+    lines.once('line', (answer) => {
       resolve(answer);
       socket.end();
     });

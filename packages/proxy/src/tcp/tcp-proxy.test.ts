@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, it, type TestContext as Test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { connect as tlsConnect } from 'node:tls';
 import { FakeClock } from '@weft/testkit/fake-clock';
 import { startListener } from '../stack.ts';
 import { chain, listener, TestContext } from '../testing/data-path.ts';
@@ -71,6 +72,23 @@ const twoSidecars = async (t: Test, peer: TestPeer, alpnOfA: string[], alpnOfB: 
 };
 
 describe('a TCP proxy between sidecars', () => {
+  it('loses nothing of what comes with the end of the handshake, before there is an upstream', async (t) => {
+    const mesh = new TestMesh();
+    const context = new TestContext();
+    context.tlsStore = mesh.store('b');
+    context.addCluster('inbound', [(await echo(t)).port]);
+    const mtls = chain(tcp([{ name: 'inbound', weight: 1 }]), tlsConfig({ sni: '' }));
+    const inbound = { direction: 'inbound', inspectTls: true, filterChains: [mtls] } as const;
+    const { port } = await start(t, listener(tcp(), inbound), context);
+    const { chainPem: cert, privateKeyPem: key, bundle } = mesh.credentials('a');
+    const tls = { cert, key, ca: bundle.pem, ALPNProtocols: ['istio'], checkServerIdentity: () => undefined };
+    const c = tlsConnect({ host: '127.0.0.1', port, ...tls });
+    t.after(() => c.destroy());
+    // Node sends it with its last handshake message.
+    c.write('bytes');
+    assert.equal(String((await once(c, 'data'))[0]), 'bytes');
+  });
+
   it('tells the called side who calls, and no application sees it', async (t) => {
     const peer = await echo(t, 'hello ');
     const { b, outbound } = await twoSidecars(t, peer, ['istio'], ['istio']);

@@ -61,6 +61,8 @@ export class TcpConnection implements ConnectionEvents, TimerTarget, TcpOutcome 
   #state: State = 'connecting';
   #upstream: Socket | null = null;
   #toUpstream: Pump | null = null;
+  /** TLS gives what came with the end of its handshake, paused or not. */
+  readonly #early: Buffer[] = [];
   #toDownstream: Pump | null = null;
   #counted = false;
   /** Nobody has said anything yet. */
@@ -159,15 +161,20 @@ export class TcpConnection implements ConnectionEvents, TimerTarget, TcpOutcome 
     // Who calls is in the first bytes, where it is told at all.
     if (this.#greeting === null) this.#report.opened(this);
     this.#active();
+    for (const bytes of this.#early.splice(0)) this.#onDownstreamBytes(bytes, 0, bytes.length);
     if (this.#downstream.readableEnded) upstream.end();
     this.#downstream.resume();
   }
 
   #onDownstreamBytes(buffer: Buffer, start: number, end: number): void {
     if (this.#state === 'closed') return;
+    if (this.#toUpstream === null) {
+      this.#early.push(Buffer.from(buffer.subarray(start, end)));
+      return;
+    }
     if (this.#silent) this.#firstBytes('client');
     if (this.#greeting !== null) this.#greet(this.#greeting, buffer, start, end);
-    else this.#toUpstream?.push(buffer, start, end);
+    else this.#toUpstream.push(buffer, start, end);
     this.#active();
   }
 
