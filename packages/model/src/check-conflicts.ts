@@ -2,28 +2,26 @@ import type { Finding } from './cross-check.ts';
 import { resolveHost } from './host.ts';
 import type { VirtualService } from './kinds/virtual-service.ts';
 import type { Mesh, MeshObject } from './mesh.ts';
-import { isOnMesh } from './virtual-service-for.ts';
+import { virtualServicesOfHost } from './virtual-service-for.ts';
 
 type Rule = MeshObject<VirtualService>;
 
-/** VirtualServices on the mesh for a host that one before them has, where a namespace sees both. Only the first applies. */
-export const checkConflicts = (mesh: Mesh): Finding[] => {
+/** Of the VirtualServices on the mesh for one host those that are seen where one before them is: only the first applies. */
+export const checkConflicts = (mesh: Mesh, host: string): Finding[] => {
   const findings: Finding[] = [];
-  /** By host and namespace, `*` for those that all see. */
+  /** By namespace, `*` for those that all see. */
   const first = new Map<string, Rule>();
-  const anyOf = new Map<string, Rule>();
-  for (const rule of mesh.virtualServices) {
-    if (!isOnMesh(rule.spec)) continue;
+  let anyOf: Rule | undefined;
+  for (const rule of virtualServicesOfHost(mesh, host)) {
     const seenBy = audience(rule);
+    const winner = seenBy.has('*')
+      ? anyOf
+      : (first.get('*') ?? [...seenBy].map((namespace) => first.get(namespace)).find((r) => r !== undefined));
+    for (const namespace of seenBy) if (!first.has(namespace)) first.set(namespace, rule);
+    if (seenBy.size > 0) anyOf ??= rule;
+    if (!winner) continue;
     rule.spec.hosts?.forEach((name, i) => {
-      const host = resolveHost(name, rule.namespace, mesh);
-      const everyone = first.get(`${host} *`);
-      const winner = seenBy.has('*')
-        ? anyOf.get(host)
-        : (everyone ?? [...seenBy].map((ns) => first.get(`${host} ${ns}`)).find((r) => r !== undefined));
-      for (const namespace of seenBy) if (!first.has(`${host} ${namespace}`)) first.set(`${host} ${namespace}`, rule);
-      if (seenBy.size > 0 && !anyOf.has(host)) anyOf.set(host, rule);
-      if (!winner || winner === rule) return;
+      if (resolveHost(name, rule.namespace, mesh) !== host) return;
       findings.push({
         of: rule,
         issue: {

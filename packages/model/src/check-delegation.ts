@@ -1,12 +1,13 @@
 import type { Finding } from './cross-check.ts';
 import { type DelegationProblem, delegationProblems } from './delegation.ts';
 import type { Issue } from './issue.ts';
+import type { VirtualService } from './kinds/virtual-service.ts';
 import type { Mesh, MeshObject } from './mesh.ts';
 import { nearest } from './nearest.ts';
 
 /** Rules that delegate to what is not there, or not for them, and rules of a delegate that the root keeps from matching. */
-export const checkDelegation = (mesh: Mesh): Finding[] =>
-  mesh.virtualServices.flatMap((root) => delegationProblems(mesh, root).map((problem) => finding(mesh, root, problem)));
+export const checkDelegation = (mesh: Mesh, root: MeshObject<VirtualService>): Finding[] =>
+  delegationProblems(mesh, root).map((problem) => finding(mesh, root, problem));
 
 const finding = (mesh: Mesh, root: MeshObject<unknown>, problem: DelegationProblem): Finding => {
   const { index, delegate, rule } = problem;

@@ -2,6 +2,7 @@ import type { Finding } from './cross-check.ts';
 import { destinationRuleFor } from './destination-rule-for.ts';
 import { isWildcard, resolveHost } from './host.ts';
 import { formatPath, type Issue, showValue } from './issue.ts';
+import type { DestinationRule } from './kinds/destination-rule.ts';
 import type { Destination } from './kinds/http-route.ts';
 import type { VirtualService } from './kinds/virtual-service.ts';
 import type { FieldPath } from './manifest-file.ts';
@@ -10,45 +11,42 @@ import { nearest } from './nearest.ts';
 import { isOnMesh } from './virtual-service-for.ts';
 import { isVisible } from './visibility.ts';
 
-/** A look for similar names costs time in proportion to the mesh, so only the first few mistakes get one. */
-const MAX_HINTS = 50;
-
-/** Hosts, subsets and ports that VirtualServices and DestinationRules name and that do not exist. */
-export const checkReferences = (mesh: Mesh): Finding[] => {
+/** Hosts, subsets and ports that a VirtualService names and that do not exist. */
+export const checkRouteReferences = (mesh: Mesh, object: MeshObject<VirtualService>): Finding[] => {
   const findings: Finding[] = [];
-  const similar = nearestHost(mesh);
-  for (const object of mesh.virtualServices) {
-    const say = (error: Issue['error'], level: Issue['level'], path: FieldPath, message: string, hint = ''): void => {
-      findings.push({ of: object, issue: { error, level, path, message: `${formatPath(path)} ${message}`, hint } });
-    };
-    for (const { destination, path } of destinationsOf(object.spec))
-      checkDestination(mesh, object, destination, path, say, similar);
-    if (!isOnMesh(object.spec)) continue;
-    object.spec.hosts?.forEach((name, i) => {
-      const host = resolveHost(name, object.namespace, mesh);
-      if (isWildcard(host) || mesh.services.has(host) || !host.endsWith(`.svc.${mesh.domainSuffix}`)) return;
-      say(
-        'unknownHost',
-        'warning',
-        ['spec', 'hosts', i],
-        `is ${showValue(name)}, and there is no service ${host}`,
-        similar(host),
-      );
-    });
-  }
-  for (const object of mesh.destinationRules) {
-    const host = resolveHost(object.spec.host, object.namespace, mesh);
-    if (isWildcard(host) || mesh.services.has(host)) continue;
-    const message = `spec.host is ${showValue(object.spec.host)}, and there is no service ${host}`;
-    findings.push({
-      of: object,
-      issue: { error: 'unknownRuleHost', level: 'warning', path: ['spec', 'host'], message, hint: similar(host) },
-    });
-  }
+  const say: Say = (error, level, path, message, hint = '', similarTo) => {
+    const issue = { error, level, path, message: `${formatPath(path)} ${message}`, hint };
+    findings.push({ of: object, issue, ...(similarTo !== undefined && { similarTo }) });
+  };
+  for (const { destination, path } of destinationsOf(object.spec))
+    checkDestination(mesh, object, destination, path, say);
+  if (!isOnMesh(object.spec)) return findings;
+  object.spec.hosts?.forEach((name, i) => {
+    const host = resolveHost(name, object.namespace, mesh);
+    if (isWildcard(host) || mesh.services.has(host) || !host.endsWith(`.svc.${mesh.domainSuffix}`)) return;
+    const message = `is ${showValue(name)}, and there is no service ${host}`;
+    say('unknownHost', 'warning', ['spec', 'hosts', i], message, '', host);
+  });
   return findings;
 };
 
-type Say = (error: Issue['error'], level: Issue['level'], path: FieldPath, message: string, hint?: string) => void;
+/** A DestinationRule for a host that does not exist. */
+export const checkRuleReference = (mesh: Mesh, object: MeshObject<DestinationRule>): Finding[] => {
+  const host = resolveHost(object.spec.host, object.namespace, mesh);
+  if (isWildcard(host) || mesh.services.has(host)) return [];
+  const message = `spec.host is ${showValue(object.spec.host)}, and there is no service ${host}`;
+  const issue = { error: 'unknownRuleHost', level: 'warning', path: ['spec', 'host'], message } as const;
+  return [{ of: object, issue, similarTo: host }];
+};
+
+type Say = (
+  error: Issue['error'],
+  level: Issue['level'],
+  path: FieldPath,
+  message: string,
+  hint?: string,
+  similarTo?: string,
+) => void;
 
 const checkDestination = (
   mesh: Mesh,
@@ -56,7 +54,6 @@ const checkDestination = (
   destination: Destination,
   path: FieldPath,
   say: Say,
-  similar: (host: string) => string,
 ): void => {
   const host = resolveHost(destination.host, object.namespace, mesh);
   const service = mesh.services.get(host);
@@ -66,7 +63,8 @@ const checkDestination = (
       'error',
       [...path, 'host'],
       `is ${showValue(destination.host)}, and there is no service ${host}`,
-      similar(host),
+      '',
+      host,
     );
     // Where a rule has its subsets, a subset that it lacks is a second mistake.
     if (destinationRuleFor(mesh, host, object.namespace)) checkSubset(mesh, object, destination, host, path, say);
@@ -135,16 +133,3 @@ function* destinationsOf(spec: VirtualService): Generator<{ destination: Destina
       yield { destination, path: ['spec', 'http', i, 'mirrors', j, 'destination'] };
   }
 }
-
-const nearestHost = (mesh: Mesh): ((host: string) => string) => {
-  let left = MAX_HINTS;
-  return (host) => {
-    if (left-- <= 0) return '';
-    const [name, namespace] = host.split('.') as [string, string?];
-    const inNamespace = [...mesh.services.values()].filter((s) => s.namespace === namespace).map((s) => s.name);
-    const meant = nearest(name, inNamespace);
-    if (meant) return `did you mean ${meant}?`;
-    const elsewhere = [...mesh.services.values()].find((s) => s.name === name);
-    return elsewhere ? `did you mean ${elsewhere.host}?` : '';
-  };
-};

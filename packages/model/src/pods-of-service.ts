@@ -35,3 +35,30 @@ export const servicesOfPod = (mesh: Mesh, pod: { readonly namespace: string; rea
   [...indexesOf(mesh).services.sharing(pod.namespace, pod.labels)]
     .filter((service) => labelsMatch(service.selector, pod.labels))
     .sort((a, b) => (a.host < b.host ? -1 : 1));
+
+/** Whether any workload or pod of a namespace has these labels. */
+export const selectsAny = (mesh: Mesh, namespace: string, labels: Labels): boolean => {
+  const { pods, workloads } = indexesOf(mesh);
+  return workloads.select(namespace, labels).length > 0 || pods.select(namespace, labels).length > 0;
+};
+
+/** Whether a namespace has any workload or pod. */
+export const isInhabited = (mesh: Mesh, namespace: string): boolean => (inhabitants(mesh).get(namespace) ?? 0) > 0;
+
+const inhabitants = following<Map<string, number>>(
+  (mesh) => {
+    const counts = new Map<string, number>();
+    for (const { namespace } of [...mesh.workloads.values(), ...mesh.pods.values()]) count(counts, namespace, 1);
+    return counts;
+  },
+  (counts, { workloads, pods }) => {
+    for (const { before, after } of [...workloads, ...pods]) {
+      if (before) count(counts, before.namespace, -1);
+      if (after) count(counts, after.namespace, 1);
+    }
+  },
+);
+
+const count = (counts: Map<string, number>, namespace: string, n: number): void => {
+  counts.set(namespace, (counts.get(namespace) ?? 0) + n);
+};

@@ -81,7 +81,7 @@ const anew = (mesh: Mesh): Mesh =>
         new Map<string, unknown>(mesh[key]),
       ]),
     ),
-  }) as Mesh;
+  });
 
 const name = fc.constantFrom('a', 'b', 'c');
 const namespace = fc.constantFrom('one', 'two', 'istio-system');

@@ -2,7 +2,7 @@ import { resolveHost } from '@weft/model/host';
 import type { Mesh } from '@weft/model/mesh';
 import { servicesOfPod } from '@weft/model/pods-of-service';
 import type { MeshChanges } from '@weft/model/revision';
-import { coveredBy, dependentsIn, hostsOf } from './dependents.ts';
+import { coveredBy, dependentsIn, hostsOf } from '@weft/model/dependents';
 
 /**
  * The hosts whose clusters, endpoints or routes a change may concern, for anyone: of services, and those that only

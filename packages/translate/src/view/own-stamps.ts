@@ -3,7 +3,7 @@ import type { VirtualService } from '@weft/model/kinds/virtual-service';
 import type { Mesh, MeshObject, Service } from '@weft/model/mesh';
 import { following } from '@weft/model/revision';
 import { isTcp } from '../service-port.ts';
-import { dependentsIn } from './dependents.ts';
+import { dependentsIn } from '@weft/model/dependents';
 
 /**
  * Counters of the changes that may concern what a proxy has for itself: its listeners, and the clusters that lead to its

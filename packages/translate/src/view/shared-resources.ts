@@ -10,7 +10,7 @@ import type { ProxyNode } from '../proxy-node.ts';
 import { noResources, type ResourceSet, type VirtualHostResource } from '../resource-set.ts';
 import { collectorClusters } from '../tracing/collector.ts';
 import { dirtyHosts } from './dirty-hosts.ts';
-import { hostsOf } from './dependents.ts';
+import { hostsOf } from '@weft/model/dependents';
 import { type HostSlice, sliceOf } from './host-slices.ts';
 import { SharedLists } from './shared-lists.ts';
 import { SlicedList } from './sliced-list.ts';

@@ -3,7 +3,7 @@ import type { VirtualService } from '@weft/model/kinds/virtual-service';
 import type { Mesh, MeshObject, Pod } from '@weft/model/mesh';
 import { following } from '@weft/model/revision';
 import { callerKey } from '../route/caller.ts';
-import { dependentsIn } from './dependents.ts';
+import { dependentsIn } from '@weft/model/dependents';
 
 type Rule = MeshObject<VirtualService>;
 

@@ -1,8 +1,9 @@
-import { delegatesOf } from '@weft/model/delegation';
-import { isWildcard, resolveHost } from '@weft/model/host';
-import type { VirtualService } from '@weft/model/kinds/virtual-service';
-import type { Mesh, MeshObject } from '@weft/model/mesh';
-import { following } from '@weft/model/revision';
+import { delegatesOf } from './delegation.ts';
+import { isWildcard, resolveHost } from './host.ts';
+import type { DestinationRule } from './kinds/destination-rule.ts';
+import type { VirtualService } from './kinds/virtual-service.ts';
+import type { Mesh, MeshObject } from './mesh.ts';
+import { following } from './revision.ts';
 
 type Rule = MeshObject<VirtualService>;
 
@@ -12,6 +13,10 @@ class Multimap<T> {
 
   get(key: string): Iterable<T> {
     return this.#values.get(key) ?? [];
+  }
+
+  *values(): Iterable<T> {
+    for (const values of this.#values.values()) yield* values;
   }
 
   add(key: string, value: T): void {
@@ -27,10 +32,13 @@ class Multimap<T> {
   }
 }
 
-/** Which VirtualServices name a service as a destination, and which delegate to another. */
+/** Which VirtualServices and DestinationRules name a host, and which VirtualServices delegate to another. */
 export interface Dependents {
-  /** By fully qualified host. */
+  /** VirtualServices by the fully qualified hosts that they lead to, and that they route; a wildcard is a host of its own. */
   readonly byDestination: Multimap<Rule>;
+  readonly byHost: Multimap<Rule>;
+  /** DestinationRules by their host. */
+  readonly rulesByHost: Multimap<MeshObject<DestinationRule>>;
   /** By `namespace/name` of the delegate. */
   readonly byDelegate: Multimap<Rule>;
 }
@@ -38,11 +46,21 @@ export interface Dependents {
 /** Those of a mesh. */
 export const dependentsIn = following<Dependents>(
   (mesh) => {
-    const dependents = { byDestination: new Multimap<Rule>(), byDelegate: new Multimap<Rule>() };
+    const dependents: Dependents = {
+      byDestination: new Multimap<Rule>(),
+      byHost: new Multimap<Rule>(),
+      rulesByHost: new Multimap<MeshObject<DestinationRule>>(),
+      byDelegate: new Multimap<Rule>(),
+    };
+    for (const rule of mesh.destinationRules) dependents.rulesByHost.add(hostOfRule(rule, mesh), rule);
     for (const rule of mesh.virtualServices) add(dependents, rule, mesh);
     return dependents;
   },
-  (dependents, { virtualServices }, mesh) => {
+  (dependents, { virtualServices, destinationRules }, mesh) => {
+    for (const { before, after } of destinationRules) {
+      if (before) dependents.rulesByHost.delete(hostOfRule(before, mesh), before);
+      if (after) dependents.rulesByHost.add(hostOfRule(after, mesh), after);
+    }
     for (const { before, after } of virtualServices) {
       if (before) remove(dependents, before, mesh);
       if (after) add(dependents, after, mesh);
@@ -50,13 +68,18 @@ export const dependentsIn = following<Dependents>(
   },
 );
 
-const add = ({ byDestination, byDelegate }: Dependents, rule: Rule, mesh: Mesh): void => {
+const hostOfRule = ({ spec, namespace }: MeshObject<DestinationRule>, mesh: Mesh): string =>
+  resolveHost(spec.host, namespace, mesh);
+
+const add = ({ byDestination, byHost, byDelegate }: Dependents, rule: Rule, mesh: Mesh): void => {
   for (const host of destinationsOf(rule, mesh)) byDestination.add(host, rule);
+  for (const host of hostsOf(rule, mesh)) byHost.add(host, rule);
   for (const delegate of delegatesOf(rule)) byDelegate.add(delegate, rule);
 };
 
-const remove = ({ byDestination, byDelegate }: Dependents, rule: Rule, mesh: Mesh): void => {
+const remove = ({ byDestination, byHost, byDelegate }: Dependents, rule: Rule, mesh: Mesh): void => {
   for (const host of destinationsOf(rule, mesh)) byDestination.delete(host, rule);
+  for (const host of hostsOf(rule, mesh)) byHost.delete(host, rule);
   for (const delegate of delegatesOf(rule)) byDelegate.delete(delegate, rule);
 };
 
