@@ -29,7 +29,7 @@ const bundle = async (file: string, dir: string): Promise<string> => {
     entryPoints: [join(import.meta.dirname, file)],
     outfile,
     bundle: true,
-    minify: true,
+    minifySyntax: true,
     platform: 'node',
     format: 'esm',
     target: 'node26',
