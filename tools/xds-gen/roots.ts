@@ -50,6 +50,7 @@ export const ROOTS = [
   filter('http.set_filter_state.v3.Config'),
   filter('http.on_demand.v3.OnDemand'),
   filter('http.dynamic_forward_proxy.v3.FilterConfig'),
+  filter('http.grpc_web.v3.GrpcWeb'),
   'envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig',
   'xds.type.v3.TypedStruct',
 ];

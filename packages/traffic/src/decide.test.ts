@@ -64,6 +64,7 @@ const manager: HttpConnectionManagerConfig = {
   inlineRoutes: null,
   fault: null,
   cors: null,
+  grpcWeb: false,
   authorizers: [
     ok(
       compileRbac({

@@ -108,6 +108,8 @@ export interface HttpConnectionManagerConfig {
   readonly fault: { readonly name: string; readonly policy: FaultPolicy | null } | null;
   /** The cors filter, if there is one; it does what routes say. */
   readonly cors: { readonly name: string } | null;
+  /** Requests of gRPC-Web are changed to gRPC, and their answers back. */
+  readonly grpcWeb: boolean;
   /** Null: requests are not traced. */
   readonly tracing: TracingConfig | null;
   readonly accessLog: readonly AccessLogConfig[];

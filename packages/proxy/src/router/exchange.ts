@@ -19,6 +19,7 @@ import { applyHeaderOperations, type HeaderSubject, noHeaderOperations } from '@
 import type { HeaderOperations } from '@weft/traffic/runtime-config';
 import { type ForwardAction, type Route, rewritePath, type WeightedCluster } from '@weft/traffic/route-table';
 import type { Cluster, Host } from '../context.ts';
+import { GrpcWebStream, grpcWebOf, grpcWebType } from '../grpc-web/grpc-web-stream.ts';
 import type { KnownHeaders } from '../headers/request-headers.ts';
 import { sieveResponseHeaders } from '../headers/response-headers.ts';
 import type { TcpMetrics } from '../telemetry.ts';
@@ -335,7 +336,9 @@ export class Exchange
       // Callers of gRPC look for its status, not for HTTP's.
       this.status = 200;
       this.grpcStatus = `${reply.grpcStatus ?? httpToGrpcStatus(reply.status)}`;
-      all.push('content-type', 'application/grpc', 'grpc-status', this.grpcStatus);
+      const web = manager.grpcWeb ? grpcWebOf(this.headers) : null;
+      const type = web === null ? 'application/grpc' : grpcWebType(web);
+      all.push('content-type', type, 'grpc-status', this.grpcStatus);
       if (body !== '') all.push('grpc-message', encodeGrpcMessage(body));
       body = '';
     } else if (body !== '') all.push('content-type', 'text/plain');
@@ -547,8 +550,10 @@ export class Exchange
     if (pending !== null) this.#pending = pending;
   }
 
-  onStream(stream: UpstreamStream): void {
+  onStream(given: UpstreamStream): void {
     this.#pending = null;
+    const web = this.service.manager.grpcWeb ? grpcWebOf(this.headers) : null;
+    const stream = web === null ? given : new GrpcWebStream(given, web, this);
     this.#stream = stream;
     this.#state = 'requesting';
     this.upstreamPrincipal = stream.principal;

@@ -236,6 +236,7 @@ export const manager = (
   requestHeaderOps: noHeaderOperations,
   fault: null,
   cors: null,
+  grpcWeb: false,
   responseHeaderOps: noHeaderOperations,
   tracing: null,
   accessLog: [{ path: '/dev/stdout', format: null }],

@@ -21,6 +21,7 @@ export interface HttpFilters {
   readonly responseHeaderOps: HeaderOperations;
   readonly fault: HttpConnectionManagerConfig['fault'];
   readonly cors: HttpConnectionManagerConfig['cors'];
+  readonly grpcWeb: boolean;
 }
 
 const PACKAGE = 'envoy.extensions.filters.http';
@@ -46,6 +47,7 @@ export const compileHttpFilters = (filters: readonly HttpFilter[] | undefined, p
     responseHeaderOps: foldHeaderSteps(chain.responseSteps),
     fault: chain.fault,
     cors: chain.cors,
+    grpcWeb: chain.grpcWeb,
   };
 };
 
@@ -59,6 +61,7 @@ class Chain {
   readonly responseSteps: HeaderStep[] = [];
   fault: HttpFilters['fault'] = null;
   cors: HttpFilters['cors'] = null;
+  grpcWeb = false;
   ended = false;
 
   add(filter: HttpFilter, path: string): void {
@@ -90,6 +93,9 @@ class Chain {
         if (this.cors) fail(here, 'stands in the chain twice');
         onlyKnown(unpack<Cors>(any), here, []);
         this.cors = { name: filter.name ?? '' };
+        return;
+      case `${PACKAGE}.grpc_web.v3.GrpcWeb`:
+        this.grpcWeb = true;
         return;
       case `${PACKAGE}.rbac.v3.RBAC`:
         if (this.fault || this.cors) fail(here, 'comes after fault or cors: that order is not supported');

@@ -16,6 +16,7 @@ import { httpConnectionManager } from './http-connection-manager.ts';
 import { sieveFromOutside, sieveFromPeers } from './envoy-headers.ts';
 import { httpInspector, tlsInspector } from './listener-filters.ts';
 import { tcpProxy } from './tcp-proxy.ts';
+import { extension } from '../typed.ts';
 
 /** The ports of a pod that services lead to. Where two differ on the protocol, the first by host decides. */
 export const inboundPorts = (mesh: Mesh, pod: Pod): ReadonlyMap<number, Protocol> => {
@@ -54,6 +55,13 @@ export const inboundListener = (mesh: Mesh, node: ProxyNode, port: number, proto
   }));
 };
 
+/** Of ports that say to be called by browsers: the application speaks gRPC. */
+const grpcWeb: HttpFilter = extension(
+  'envoy.filters.http.grpc_web',
+  'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb',
+  {},
+);
+
 /** What spans of requests to a port are called: the first service that leads there. Empty where nothing is traced. */
 const inboundOperation = (mesh: Mesh, pod: Pod, port: number): string => {
   if (mesh.meshConfig.tracing === null) return '';
@@ -84,6 +92,7 @@ const filterChains = (
           inboundHttp(mesh, pod, port, operation, [
             ...httpAuthorization(policies, mesh.trustDomain),
             ...(dataPlane === 'envoy' ? [sieve()] : []),
+            ...(protocol === 'grpc-web' ? [grpcWeb] : []),
           ]),
         ]
       : opaque;
