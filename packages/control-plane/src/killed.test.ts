@@ -16,7 +16,9 @@ const startProcess = async (t: TestContext, at: Place): Promise<Process> => {
   const program = join(import.meta.dirname, 'testing/plane-process.ts');
   const child = spawn(process.execPath, [program, at.manifests, at.state], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => child.kill('SIGKILL'));
-  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  const ended = once(child, 'exit').then(() => Promise.reject(new Error('the control plane ended')));
+  const [line] = (await Promise.race([once(child.stdout, 'data'), ended])) as [Buffer];
+  ended.catch(() => {});
   return { child, ...(JSON.parse(line.toString()) as { xdsPort: number; statusPort: number }) };
 };
 

@@ -66,8 +66,9 @@ export class LastGoodJournal {
     }
   }
 
-  record({ objects }: LastGood): void {
-    const entry = difference(this.#known, objects);
+  record({ objects, changed }: LastGood): void {
+    // An earlier version of the objects may answer more slowly the more has changed since: those few are asked for.
+    const entry = difference(this.#known, objects, changed ?? new Set([...this.#known.keys(), ...objects.keys()]));
     this.#known = objects;
     if (entry.put.length === 0 && entry.gone.length === 0 && !this.#stale) return;
     try {
@@ -151,14 +152,18 @@ export class LastGoodJournal {
 const difference = (
   before: ReadonlyMap<string, LastGoodObject>,
   after: ReadonlyMap<string, LastGoodObject>,
+  keys: Iterable<string>,
 ): JournalEntry => {
   const put: [string, unknown][] = [];
-  for (const [key, object] of after) {
-    const known = before.get(key);
+  const gone: string[] = [];
+  for (const key of keys) {
+    const [known, object] = [before.get(key), after.get(key)];
+    if (!object) {
+      if (known) gone.push(key);
+      continue;
+    }
     // An object that did not change keeps its part, by identity.
     if (known?.part !== object.part || known.file !== object.file) put.push([key, storedObject(object)]);
   }
-  const gone: string[] = [];
-  if (before.size + put.length > after.size) for (const key of before.keys()) if (!after.has(key)) gone.push(key);
   return { put, gone };
 };
