@@ -173,8 +173,10 @@ export class Http2Connection implements HttpCodec, Http2SessionEvents, Http2Outp
   // ─── time and end ───
 
   onTimer(kind: string): void {
-    if (kind === 'drain') this.#roundTripDone();
-    else if (this.#session.activeStreams > 0) return;
+    if (kind === 'drain') {
+      this.#session.goaway(errorCodes.NO_ERROR);
+      this.#roundTripDone();
+    } else if (this.#session.activeStreams > 0) return;
     else if (this.#unfinished) {
       this.service.stats.downstream_rq_header_timeout++;
       this.#session.goaway(errorCodes.NO_ERROR);

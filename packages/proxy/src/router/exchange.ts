@@ -569,6 +569,8 @@ export class Exchange
     this.extra.length = 0;
     this.attemptHeaders(this.upstreamHost as Host, this.attempts, this.extra);
     stream.request(this, this);
+    // Lost at once, the next attempt may be under way already.
+    if (this.#stream !== stream) return;
     this.#attemptSent = true;
     if ((this.#action?.retry?.perTryIdleTimeoutMs ?? 0) > 0) this.#touchTry();
     for (const bytes of this.#kept) stream.data(bytes, 0, bytes.length);
