@@ -18,7 +18,7 @@ import { encodeResource } from '@weft/xds/resource';
 import { corpus } from './corpus.ts';
 import { asText, mutate } from './mutate.ts';
 
-const CASES = Number(process.env.WEFT_FUZZ_CASES ?? 400);
+const CASES = Number(process.env.WEFT_FUZZ_CASES ?? 250);
 const SEED = Number(process.env.WEFT_FUZZ_SEED ?? 1);
 /** Far above what any takes, also on a busy machine. */
 const TIME_BOUND_MS = 5000;

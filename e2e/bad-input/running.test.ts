@@ -44,16 +44,16 @@ test('hostile files: the control plane stays ready, says what is wrong, and appl
   mkdirSync(join(folder, 'not-a-file.yaml'));
   symlinkSync('nowhere', join(folder, 'dangling.yaml'));
   symlinkSync('.', join(folder, 'circle'));
-  for (const [i, { bytes }] of hostileFiles()
-    .filter((file) => file.bytes.length < MAX_BYTES)
-    .entries()) {
-    const path = join(folder, `hostile-${i}.yaml`);
-    writeFileSync(path, bytes);
-    mesh.save(`good-${i}.yaml`, service(`good-${i}`));
-    await until(async () => (await rows()).some((row) => row.name === `good-${i}` && row.state === 'valid'));
+  const hostile = hostileFiles().filter((file) => file.bytes.length < MAX_BYTES);
+  const paths = hostile.map((_, i) => join(folder, `hostile-${i}.yaml`));
+  for (const [i, path] of paths.entries()) writeFileSync(path, hostile[i]?.bytes ?? '');
+  mesh.save('good.yaml', service('good'));
+  await until(async () => {
     assert.equal(await page('/ready'), 'ready\n');
-    rmSync(path);
-  }
+    return (await rows()).some((row) => row.name === 'good' && row.state === 'valid');
+  });
+  await until(async () => !(await page('/metrics')).includes('pilot_total_rejected_configs 0'));
+  for (const path of paths) rmSync(path);
   const found = await rows();
   assert.ok(found.some((row) => row.kind === 'VirtualService' && row.state === 'valid'));
   await until(async () => (await page('/metrics')).includes('pilot_total_rejected_configs 0'));
