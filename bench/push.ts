@@ -27,11 +27,11 @@ const run = async (subject: Subject, clients: Clients, { vhds, reconnect }: Kind
   for (const kind of CHANGES) for (let n = 0; n < 3; n++) steps.push((await clients.change(subject, kind, n)).step);
   if (!reconnect) return steps;
   if (subject.name === 'weft') steps.push((await clients.churn(subject, 100, 5)).step);
-  await clients.disconnect();
+  await clients.disconnect(subject);
   steps.push((await clients.connect(subject, 'reconnect', vhds, true)).step);
-  await clients.disconnect();
+  await clients.disconnect(subject);
   steps.push((await clients.connect(subject, 'reconnect, up to date', vhds, false)).step);
-  await clients.disconnect();
+  await clients.disconnect(subject);
   return steps;
 };
 

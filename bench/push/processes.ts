@@ -82,6 +82,9 @@ export const startWeft = async (scene: Scene, certificates: Certificates, dir: s
 
 /** Nothing has come for so long: all is said. */
 const QUIET_MS = 400;
+const LOOK_MS = 50;
+/** CPU of both ends between two looks that shows that something is still to come. */
+const BUSY_MS = 25;
 
 export interface Step {
   readonly name: string;
@@ -120,9 +123,9 @@ export class Clients {
     });
   }
 
-  async disconnect(): Promise<void> {
+  async disconnect(subject: Subject): Promise<void> {
     this.#child.send({ kind: 'disconnect' });
-    await this.#quiet(QUIET_MS);
+    await this.#quiet(subject, QUIET_MS);
     await this.#report();
   }
 
@@ -169,7 +172,7 @@ export class Clients {
   ): Promise<{ step: Step; seen: Seen }> {
     const before = cpuMs(subject.pid);
     const startedMs = await act();
-    await this.#quiet(all ? 2000 : QUIET_MS, all ? this.#count : 0);
+    await this.#quiet(subject, all ? 1000 : QUIET_MS, all ? this.#count : 0);
     const cpu = cpuMs(subject.pid) - before;
     const seen = await this.#report();
     if (seen.failures.length > 0) throw new Error(`${name}: ${seen.failures.slice(0, 3).join('; ')}`);
@@ -179,16 +182,19 @@ export class Clients {
     return { step: { name, cpuMs: cpu, bytes, lastClientMs, clientsTold, rssMb: rssMb(subject.pid) }, seen };
   }
 
-  /** Once so many are connected. */
-  async #quiet(quietMs: number, atLeast = 0): Promise<void> {
+  /** Once so many are connected, nothing comes, and neither end is at work on something that is still to come. */
+  async #quiet(subject: Subject, quietMs: number, atLeast = 0): Promise<void> {
     const deadline = machineMs() + 120_000;
-    let [count, since] = [-1, machineMs()];
+    const spentMs = (): number => cpuMs(subject.pid) + cpuMs(this.#child.pid as number);
+    let [count, since, spent] = [-1, machineMs(), spentMs()];
     while (machineMs() - since < quietMs) {
       const order = { kind: 'last' };
       const { messages, connected } = await answer<{ messages: number; connected: number }>(this.#child, order);
-      if (messages !== count || connected < atLeast) [count, since] = [messages, machineMs()];
+      const now = spentMs();
+      if (messages !== count || connected < atLeast || now - spent > BUSY_MS) [count, since] = [messages, machineMs()];
+      spent = now;
       if (machineMs() > deadline) throw new Error('it is never quiet');
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
   }
 
