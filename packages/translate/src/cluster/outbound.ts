@@ -63,7 +63,6 @@ export const outboundClusterOf = (mesh: Mesh, target: OutboundTarget, own: boole
 const build = (mesh: Mesh, target: OutboundTarget, identities: readonly string[], own: boolean): Cluster => {
   const { service, port, subset, rule, name } = target;
   const policy = effectivePolicy(rule?.spec, subset, port.port);
-  const connectTimeout = policy.connectionPool?.tcp?.connectTimeout;
   const protocol = isHttp(port.protocol)
     ? outboundProtocol(mesh, port.protocol, policy.connectionPool?.http, own)
     : null;
@@ -74,7 +73,7 @@ const build = (mesh: Mesh, target: OutboundTarget, identities: readonly string[]
       edsConfig: { ads: {}, initialFetchTimeout: '0s', resourceApiVersion: 'V3' },
       serviceName: name,
     },
-    connectTimeout: connectTimeout === undefined ? '10s' : protoDuration(parseDurationMs(connectTimeout) ?? 0),
+    connectTimeout: connectTimeoutOf(policy.connectionPool),
     lbPolicy: loadBalancerOf(policy),
     ...slowStart(policy),
     circuitBreakers: circuitBreakersOf(
@@ -98,6 +97,12 @@ const build = (mesh: Mesh, target: OutboundTarget, identities: readonly string[]
       },
     },
   };
+};
+
+/** Istio's default where nothing is said. */
+export const connectTimeoutOf = (pool: ConnectionPoolSettings | undefined): string => {
+  const said = pool?.tcp?.connectTimeout;
+  return said === undefined ? '10s' : protoDuration(parseDurationMs(said) ?? 0);
 };
 
 /** Policies that are not there yet fall back to Istio's default; the model has said so. */
@@ -135,7 +140,7 @@ const UNLIMITED = 0xffffffff;
  * Istio lifts Envoy's limits (1024 connections, 3 retries), which few users know of, unless asked for. A limit of 0 is
  * one that is left out: proto3 knows no difference.
  */
-const circuitBreakersOf = (
+export const circuitBreakersOf = (
   pool: ConnectionPoolSettings | undefined,
   http: boolean,
   budget: TrafficPolicy['retryBudget'],
@@ -152,7 +157,7 @@ const circuitBreakersOf = (
   ],
 });
 
-const keepalive = (pool: ConnectionPoolSettings | undefined): Pick<Cluster, 'upstreamConnectionOptions'> => {
+export const keepalive = (pool: ConnectionPoolSettings | undefined): Pick<Cluster, 'upstreamConnectionOptions'> => {
   const settings = pool?.tcp?.tcpKeepalive;
   if (!settings) return {};
   const seconds = (text: string): number => Math.max(1, Math.round((parseDurationMs(text) ?? 0) / 1000));

@@ -12,7 +12,7 @@ import { dependentsIn } from '@weft/model/dependents';
  * | changed | counts for |
  * |---|---|
  * | mesh configuration, denials, policies of the root namespace, the tracing collector's service | all proxies |
- * | policies and Services of a namespace | its proxies |
+ * | policies and Services of a namespace, DestinationRules for these | its proxies |
  * | TCP services, DestinationRules for them, `tcp` and `tls` rules and the services that they lead to | all proxies |
  */
 export class OwnStamps {
@@ -57,7 +57,9 @@ export const ownStampsOf = following<OwnStamps>(
     for (const { before, after } of changes.destinationRules)
       for (const rule of [before, after]) {
         const host = rule && resolveHost(rule.spec.host, rule.namespace, mesh);
-        if (host !== undefined && (isWildcard(host) || hasTcp(mesh.services.get(host)))) stamps.countAll();
+        const service = host === undefined ? undefined : mesh.services.get(host);
+        if (service !== undefined) stamps.count(service.namespace);
+        if (host !== undefined && (isWildcard(host) || hasTcp(service))) stamps.countAll();
       }
     if (changes.virtualServices.some(({ before, after }) => (before && isL4(before)) || (after && isL4(after))))
       stamps.countAll();
