@@ -84,7 +84,7 @@ export const startWeft = async (scene: Scene, certificates: Certificates, dir: s
 const QUIET_MS = 400;
 const LOOK_MS = 50;
 /** CPU of both ends between two looks that shows that something is still to come. */
-const BUSY_MS = 25;
+const BUSY_MS = 4;
 
 export interface Step {
   readonly name: string;
@@ -172,7 +172,7 @@ export class Clients {
   ): Promise<{ step: Step; seen: Seen }> {
     const before = cpuMs(subject.pid);
     const startedMs = await act();
-    await this.#quiet(subject, all ? 1000 : QUIET_MS, all ? this.#count : 0);
+    await this.#quiet(subject, all ? 2000 : QUIET_MS, all ? this.#count : 0);
     const cpu = cpuMs(subject.pid) - before;
     const seen = await this.#report();
     if (seen.failures.length > 0) throw new Error(`${name}: ${seen.failures.slice(0, 3).join('; ')}`);
