@@ -11,8 +11,7 @@ import { noResources, type ResourceSet, type VirtualHostResource } from '../reso
 import { collectorClusters } from '../tracing/collector.ts';
 import { dirtyHosts } from './dirty-hosts.ts';
 import { hostsOf } from '@weft/model/dependents';
-import { type HostSlice, sliceOf } from './host-slices.ts';
-import { SharedLists } from './shared-lists.ts';
+import { sliceOf } from './host-slices.ts';
 import { SlicedList } from './sliced-list.ts';
 import { viewKey } from './view-key.ts';
 
@@ -20,22 +19,17 @@ import { viewKey } from './view-key.ts';
 export const sharedResources = (mesh: Mesh, { pod, dataPlane, vhds = false }: ProxyNode): ResourceSet => {
   const views = viewsIn(mesh);
   const own = dataPlane === 'weft';
-  const key = `${own ? 'own' : 'others'} ${viewKey(mesh, pod)}`;
-  let view = views.byKey.get(key);
-  if (!view) views.byKey.set(key, (view = new View(views.lists, own)));
-  return view.resources(mesh, pod, vhds);
+  const key = `${own ? 'own' : 'others'} ${vhds} ${viewKey(mesh, pod)}`;
+  let view = views.get(key);
+  if (!view) views.set(key, (view = new View(own, vhds)));
+  return view.resources(mesh, pod, views.values());
 };
 
-interface Views {
-  readonly byKey: Map<string, View>;
-  readonly lists: SharedLists;
-}
-
-const viewsIn = following<Views>(
-  () => ({ byKey: new Map(), lists: new SharedLists() }),
-  ({ byKey }, changes, mesh) => {
+const viewsIn = following<Map<string, View>>(
+  () => new Map(),
+  (views, changes, mesh) => {
     const dirty = dirtyHosts(changes, mesh);
-    for (const [key, view] of byKey) if (!view.invalidate(dirty)) byKey.delete(key);
+    for (const [key, view] of views) if (!view.invalidate(dirty)) views.delete(key);
   },
 );
 
@@ -48,21 +42,21 @@ const COLLECTOR = '~collector';
 
 /** The resources of one view, kept up to date host by host. */
 class View {
-  readonly #clusters = new SlicedList<Cluster>();
-  readonly #endpoints = new SlicedList<ClusterLoadAssignment>();
-  readonly #virtualHosts = new SlicedList<VirtualHost>();
-  readonly #virtualHostResources = new SlicedList<VirtualHostResource>();
-  readonly #lists: SharedLists;
   readonly #own: boolean;
+  readonly #vhds: boolean;
+  #clusters: SlicedList<Cluster> | undefined;
+  #endpoints: SlicedList<ClusterLoadAssignment> | undefined;
+  /** Of these two a view has the one that its proxies take. */
+  #virtualHosts: SlicedList<VirtualHost> | undefined;
+  #virtualHostResources: SlicedList<VirtualHostResource> | undefined;
   /** What has to be looked at before the next answer. */
   #dirty: Set<string> | 'all' = 'all';
   #idle = 0;
-  #byTable: ResourceSet | undefined;
-  #byVirtualHost: ResourceSet | undefined;
+  #resources: ResourceSet = noResources;
 
-  constructor(lists: SharedLists, own: boolean) {
-    this.#lists = lists;
+  constructor(own: boolean, vhds: boolean) {
     this.#own = own;
+    this.#vhds = vhds;
   }
 
   /** False: the view is of no more use. */
@@ -72,46 +66,72 @@ class View {
     return ++this.#idle < MAX_IDLE;
   }
 
-  resources(mesh: Mesh, caller: Pod, vhds: boolean): ResourceSet {
+  /** `views`: all there are, to share what is equal. */
+  resources(mesh: Mesh, caller: Pod, views: Iterable<View>): ResourceSet {
     this.#idle = 0;
-    if (this.#dirty === 'all' || this.#dirty.size > 0) this.#update(mesh, caller);
-    const known = vhds ? this.#byVirtualHost : this.#byTable;
-    if (known) return known;
-    const common = { ...noResources, clusters: this.#clusters.items, endpoints: this.#endpoints.items };
-    return vhds
-      ? (this.#byVirtualHost = {
-          ...common,
-          routes: BY_VIRTUAL_HOST,
-          virtualHosts: this.#virtualHostResources.items,
-        })
-      : (this.#byTable = { ...common, routes: tableOf(this.#virtualHosts.items) });
-  }
-
-  #update(mesh: Mesh, caller: Pod): void {
-    const hosts = this.#dirty === 'all' ? allHosts(mesh) : this.#dirty;
-    const all = this.#dirty === 'all';
-    const slices = new Map<string, HostSlice>();
-    for (const host of hosts) slices.set(host, sliceOf(mesh, host, caller, this.#own));
-    const clusters = new Map([...slices].map(([host, slice]) => [host, slice.clusters]));
-    clusters.set(OUTSIDE, outsideClusters(mesh)).set(COLLECTOR, collectorClusters(mesh, caller.namespace));
-    const virtualHosts = new Map([...slices].map(([host, slice]) => [host, slice.virtualHosts]));
-    virtualHosts.set(OUTSIDE, [outsideVirtualHost(mesh)]);
-    const resources = new Map([...virtualHosts].map(([host, list]) => [host, list.map(asResource)]));
-    const endpoints = new Map([...slices].map(([host, slice]) => [host, slice.endpoints]));
-    let changed = this.#replace(this.#clusters, clusters, all);
-    changed = this.#replace(this.#endpoints, endpoints, all) || changed;
-    changed = this.#replace(this.#virtualHosts, virtualHosts, all) || changed;
-    changed = this.#replace(this.#virtualHostResources, resources, all) || changed;
-    if (changed) this.#byTable = this.#byVirtualHost = undefined;
+    if (this.#dirty !== 'all' && this.#dirty.size === 0) return this.#resources;
+    this.#update(mesh, caller, this.#dirty === 'all' ? [...views] : undefined);
     this.#dirty = new Set();
+    const next = {
+      listeners: noResources.listeners,
+      clusters: this.#clusters?.items ?? [],
+      endpoints: this.#endpoints?.items ?? [],
+      routes: this.#virtualHosts ? tableOf(this.#virtualHosts.items) : BY_VIRTUAL_HOST,
+      virtualHosts: this.#virtualHostResources?.items ?? noResources.virtualHosts,
+    };
+    if (!sameLists(this.#resources, next)) this.#resources = next;
+    return this.#resources;
   }
 
-  #replace<T extends object>(list: SlicedList<T>, slices: ReadonlyMap<string, readonly T[]>, all: boolean): boolean {
-    const changed = all ? list.fill(slices) : list.replace(slices);
-    if (changed) this.#lists.share(list);
-    return changed;
+  /** Of all hosts where `others` are given, else of those that are dirty. */
+  #update(mesh: Mesh, caller: Pod, others: readonly View[] | undefined): void {
+    const hosts = this.#dirty === 'all' ? allHosts(mesh) : this.#dirty;
+    const clusters = new Map<string, readonly Cluster[]>();
+    const endpoints = new Map<string, readonly ClusterLoadAssignment[]>();
+    const virtualHosts = new Map<string, readonly VirtualHost[]>();
+    for (const host of hosts) {
+      const slice = sliceOf(mesh, host, caller, this.#own);
+      clusters.set(host, slice.clusters);
+      endpoints.set(host, slice.endpoints);
+      virtualHosts.set(host, slice.virtualHosts);
+    }
+    clusters.set(OUTSIDE, outsideClusters(mesh)).set(COLLECTOR, collectorClusters(mesh, caller.namespace));
+    virtualHosts.set(OUTSIDE, [outsideVirtualHost(mesh)]);
+    this.#clusters = next(
+      this.#clusters,
+      clusters,
+      others?.map((view) => view.#clusters),
+    );
+    this.#endpoints = next(
+      this.#endpoints,
+      endpoints,
+      others?.map((view) => view.#endpoints),
+    );
+    if (this.#vhds) {
+      const resources = new Map([...virtualHosts].map(([host, list]) => [host, list.map(asResource)]));
+      const known = others?.map((view) => view.#virtualHostResources);
+      this.#virtualHostResources = next(this.#virtualHostResources, resources, known);
+    } else
+      this.#virtualHosts = next(
+        this.#virtualHosts,
+        virtualHosts,
+        others?.map((view) => view.#virtualHosts),
+      );
   }
 }
+
+/** `slices`: all of them where others are given, which then may be equal. */
+const next = <T extends object>(
+  list: SlicedList<T> | undefined,
+  slices: ReadonlyMap<string, readonly T[]>,
+  others: readonly (SlicedList<T> | undefined)[] | undefined,
+): SlicedList<T> => (list && !others ? list.with(slices) : SlicedList.of(slices, [list, ...(others ?? [])]));
+
+const sameLists = (a: ResourceSet, b: ResourceSet): boolean =>
+  a.clusters === b.clusters &&
+  a.endpoints === b.endpoints &&
+  a.routes === b.routes &&
+  a.virtualHosts === b.virtualHosts;
 
 const allHosts = (mesh: Mesh): Set<string> =>
   new Set([...mesh.services.keys(), ...mesh.virtualServices.flatMap((rule) => hostsOf(rule, mesh))]);

@@ -1,58 +1,58 @@
-const EMPTY: readonly never[] = [];
-
 /**
- * A list made of slices, one for each owner, in the order of owners. Replacing slices costs a copy of the list (of
- * pointers) and nothing for the slices that stay; while no item changes, the list is the same array.
+ * An immutable list made of slices, one for each owner, in the order of owners. A successor costs a copy of the list (of
+ * pointers) and what changed; while no item changes it is the same list. Lists of different views that have the same items
+ * should be one, so that what is made of a list (its encoding, its index by name) is made once: successors of one list by
+ * the same changes are, and `of` takes one of `others` that is equal.
  */
 export class SlicedList<T extends object> {
-  #items: readonly T[] = EMPTY;
+  readonly items: readonly T[];
   /** The owner of each item. */
-  #owners: readonly string[] = [];
-  #sum = 0;
+  readonly #owners: readonly string[];
+  /** What the last successor was made by. */
+  #last: { readonly slices: ReadonlyMap<string, readonly T[]>; readonly list: SlicedList<T> } | undefined;
 
-  get items(): readonly T[] {
-    return this.#items;
+  private constructor(items: readonly T[], owners: readonly string[]) {
+    this.items = items;
+    this.#owners = owners;
   }
 
-  /** Equal for lists of the same items, rarely for others. */
-  get sum(): number {
-    return this.#sum;
-  }
-
-  /** Takes a list of the same items for its own. */
-  adopt(items: readonly T[]): void {
-    this.#items = items;
-  }
-
-  /** All slices. Answers whether an item changed. */
-  fill(slices: ReadonlyMap<string, readonly T[]>): boolean {
+  static of<T extends object>(
+    slices: ReadonlyMap<string, readonly T[]>,
+    others: Iterable<SlicedList<T> | undefined>,
+  ): SlicedList<T> {
     const sorted = [...slices].sort(([a], [b]) => (a < b ? -1 : 1));
     const items = sorted.flatMap(([, slice]) => slice);
-    if (items.length === this.#items.length && sameItems(this.#items, 0, items.length, items)) return false;
-    this.#items = items.length > 0 ? items : EMPTY;
-    this.#owners = sorted.flatMap(([owner, slice]) => slice.map(() => owner));
-    this.#sum = sumOf(items);
-    return true;
+    for (const other of others)
+      if (other?.items.length === items.length && sameItems(other.items, 0, items)) return other;
+    return new SlicedList(
+      items,
+      sorted.flatMap(([owner, slice]) => slice.map(() => owner)),
+    );
   }
 
-  /** Some slices; an empty one removes its owner. Answers whether an item changed. */
-  replace(slices: ReadonlyMap<string, readonly T[]>): boolean {
-    let items: T[] | undefined;
-    let owners: string[] | undefined;
-    for (const [owner, slice] of slices) {
-      const from = firstAtOrAfter(owners ?? this.#owners, owner);
-      const length = countOf(owners ?? this.#owners, from, owner);
-      if (length === slice.length && sameItems(items ?? this.#items, from, length, slice)) continue;
-      items ??= [...this.#items];
-      owners ??= [...this.#owners];
-      const gone = items.splice(from, length, ...slice);
+  /** With other slices for some owners; an empty one removes its owner. */
+  with(slices: ReadonlyMap<string, readonly T[]>): SlicedList<T> {
+    const changed = new Map([...slices].filter(([owner, slice]) => !this.#has(owner, slice)));
+    if (changed.size === 0) return this;
+    if (this.#last && sameSlices(this.#last.slices, changed)) return this.#last.list;
+    const items = [...this.items];
+    let owners = this.#owners as string[];
+    for (const [owner, slice] of changed) {
+      const from = firstAtOrAfter(owners, owner);
+      const length = countOf(owners, from, owner);
+      items.splice(from, length, ...slice);
+      if (length === slice.length) continue;
+      if (owners === this.#owners) owners = [...owners];
       owners.splice(from, length, ...slice.map(() => owner));
-      this.#sum += sumOf(slice) - sumOf(gone);
     }
-    if (!items || !owners) return false;
-    this.#items = items.length > 0 ? items : EMPTY;
-    this.#owners = owners;
-    return true;
+    const list = new SlicedList(items, owners);
+    this.#last = { slices: changed, list };
+    return list;
+  }
+
+  #has(owner: string, slice: readonly T[]): boolean {
+    const from = firstAtOrAfter(this.#owners, owner);
+    return countOf(this.#owners, from, owner) === slice.length && sameItems(this.items, from, slice);
   }
 }
 
@@ -72,29 +72,17 @@ const countOf = (owners: readonly string[], from: number, owner: string): number
   return to - from;
 };
 
-const sameItems = <T>(items: readonly T[], from: number, length: number, slice: readonly T[]): boolean => {
-  for (let i = 0; i < length; i++) if (items[from + i] !== slice[i]) return false;
+/** Whether `slice` stands in the items from there on. */
+const sameItems = <T>(items: readonly T[], from: number, slice: readonly T[]): boolean => {
+  for (let i = 0; i < slice.length; i++) if (items[from + i] !== slice[i]) return false;
   return true;
 };
 
-const numbers = new WeakMap<object, number>();
-let last = 0;
-
-/** Every object has a number, spread over 32 bits; sums of a million of them are exact. */
-const sumOf = (items: readonly object[]): number => {
-  let sum = 0;
-  for (const item of items) {
-    let number = numbers.get(item);
-    if (number === undefined) numbers.set(item, (number = scramble(++last)));
-    sum += number;
+const sameSlices = <T>(a: ReadonlyMap<string, readonly T[]>, b: ReadonlyMap<string, readonly T[]>): boolean => {
+  if (a.size !== b.size) return false;
+  for (const [owner, slice] of a) {
+    const other = b.get(owner);
+    if (other?.length !== slice.length || !sameItems(other, 0, slice)) return false;
   }
-  return sum;
-};
-
-/** MurmurHash3's finaliser: neighbours get numbers that have nothing to do with each other, or their sums would be equal. */
-const scramble = (n: number): number => {
-  let h = n;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
+  return true;
 };
