@@ -185,6 +185,26 @@ describe('a connection of HTTP/2', () => {
     await closed;
   });
 
+  it('is asked to end with its next answer where the listener drains, or memory is short', async () => {
+    const app = use(await TestApp.start());
+    const { running, client, context } = await proxy([app.port]);
+    for (const [why, status] of [
+      ['drains', 200],
+      ['is overloaded', 503],
+    ] as const) {
+      const session = client();
+      assert.equal((await answer(session.request())).status, 200, why);
+      if (status === 200) running.drain(true);
+      else context.overload.shedding = true;
+      const goaway = new Promise((resolve) => session.once('goaway', resolve));
+      const closed = new Promise((resolve) => session.once('close', resolve));
+      assert.equal((await answer(session.request())).status, status, why);
+      await goaway;
+      await closed;
+      running.drain(false);
+    }
+  });
+
   it('ends when it has been idle, when it is as old as it may be, and when a frame is never finished', async () => {
     const app = use(await TestApp.start());
     const clock = new FakeClock();
