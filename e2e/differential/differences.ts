@@ -61,11 +61,6 @@ export const differences: readonly Difference[] = [
     holds: (_, weft) => refused(weft),
   },
   {
-    why: 'a length of 0 that nobody wrote is not added',
-    requests: /method (POST|PUT|PATCH|OPTIONS|PROPFIND|PURGE)$|cors preflight/,
-    holds: but((headers) => void delete headers['content-length']),
-  },
-  {
     why: 'trailers are passed on',
     requests: /trailers$/,
     holds: (envoy, weft) =>
@@ -180,11 +175,6 @@ export const http2Differences: readonly Difference[] = [
     why: 'over HTTP/2: the scheme is that of x-forwarded-proto',
     requests: /match scheme$/,
     holds: (envoy, weft) => status(envoy) === 404 && status(weft) === 200,
-  },
-  {
-    why: 'a length of 0 that nobody wrote is not added',
-    requests: /method M-SEARCH/,
-    holds: but((headers) => void delete headers['content-length']),
   },
   ...differences,
 ];

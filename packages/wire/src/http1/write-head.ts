@@ -1,3 +1,11 @@
+/** Methods that nobody expects content with; all others say so where they have none (RFC 9110 section 8.6). */
+const withoutContent = new Set(['GET', 'HEAD', 'DELETE', 'TRACE', 'CONNECT']);
+
+const saysLength = (headers: readonly string[]): boolean => {
+  for (let i = 0; i < headers.length; i += 2) if (headers[i] === 'content-length') return true;
+  return false;
+};
+
 /**
  * Heads as text (latin1), in one canonical form: `host` first, names in lower case, one space after the colon, the
  * headers of this connection last. Values are trusted to hold no line breaks: they come from a parsed head or from
@@ -18,6 +26,8 @@ export const writeRequestHead = (
   for (let i = 0; i < headers.length; i += 2) out += `${headers[i]}: ${headers[i + 1]}\r\n`;
   for (let i = 0; i < extra.length; i += 2) out += `${extra[i]}: ${extra[i + 1]}\r\n`;
   if (chunked) out += 'transfer-encoding: chunked\r\n';
+  else if (method !== 'GET' && !withoutContent.has(method) && upgrade === '' && !saysLength(headers))
+    out += 'content-length: 0\r\n';
   if (upgrade !== '') out += `connection: upgrade\r\nupgrade: ${upgrade}\r\n`;
   return `${out}\r\n`;
 };
