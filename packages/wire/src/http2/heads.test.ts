@@ -211,7 +211,8 @@ it('whatever is accepted can be said in HTTP/1 and is read the same there', () =
       const head = read(fields, {}, false);
       if (typeof head === 'number') return;
       count++;
-      const written = writeRequestHead(head.method, head.path, head.authority, head.headers, [], false, '');
+      const chunked = head.contentLength === -1;
+      const written = writeRequestHead(head.method, head.path, head.authority, head.headers, [], chunked, '');
       const again = new RequestHead();
       const error = parseRequestHead(written.slice(0, -2), again, { maxHeadBytes: 60_000, maxHeaders: 100 });
       assert.equal(error, null, JSON.stringify(written));

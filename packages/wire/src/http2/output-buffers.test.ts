@@ -22,6 +22,16 @@ it('one of an unusual size is not kept', () => {
   assert.notEqual(takeBuffer(300_000), large);
 });
 
+it('what is taken has room for what was asked', () => {
+  for (let round = 0; round < 3; round++) {
+    for (const bytes of [1, 4096, 4097, 131_072, 131_073, 262_144, 262_145, 1_000_000]) {
+      const buffer = takeBuffer(bytes);
+      assert.ok(buffer.length >= bytes, `${buffer.length} for ${bytes}`);
+      giveBack(buffer);
+    }
+  }
+});
+
 it('what is kept is bounded', () => {
   const many = Array.from({ length: 100 }, () => takeBuffer(65_536));
   for (const buffer of many) giveBack(buffer);

@@ -14,23 +14,24 @@ let keptBytes = 0;
  * CPU of a proxy of gRPC streams, and 40 MB.
  */
 export const takeBuffer = (bytes: number): Buffer => {
-  const size = sizeOf(bytes);
-  const buffer = kept[size - SMALLEST]?.pop();
-  if (buffer === undefined) return Buffer.allocUnsafeSlow(Math.max(bytes, 1 << size));
+  const list = kept[exponentOf(bytes) - SMALLEST];
+  // Larger than any that is kept.
+  if (list === undefined) return Buffer.allocUnsafeSlow(bytes);
+  const buffer = list.pop();
+  if (buffer === undefined) return Buffer.allocUnsafeSlow(1 << exponentOf(bytes));
   keptBytes -= buffer.length;
   return buffer;
 };
 
 /** Nobody uses it any more. Those of other sizes are left to be collected. */
 export const giveBack = (buffer: Buffer): void => {
-  const size = sizeOf(buffer.length);
-  if (buffer.length !== 1 << size || keptBytes + buffer.length > MAX_KEPT_BYTES) return;
+  const exponent = exponentOf(buffer.length);
+  if (buffer.length !== 1 << exponent || keptBytes + buffer.length > MAX_KEPT_BYTES) return;
+  const list = kept[exponent - SMALLEST];
+  if (list === undefined) return;
   keptBytes += buffer.length;
-  kept[size - SMALLEST]?.push(buffer);
+  list.push(buffer);
 };
 
-/** The exponent of the least size with room for so much, or of the largest. */
-const sizeOf = (bytes: number): number => {
-  const exponent = bytes <= 1 << SMALLEST ? SMALLEST : 32 - Math.clz32(bytes - 1);
-  return Math.min(exponent, LARGEST);
-};
+/** Of the least size with room for so much. */
+const exponentOf = (bytes: number): number => (bytes <= 1 << SMALLEST ? SMALLEST : 32 - Math.clz32(bytes - 1));

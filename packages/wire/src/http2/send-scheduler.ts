@@ -5,7 +5,7 @@ import type { FrameWriter } from './frame-writer.ts';
 import type { Http2Stream } from './stream.ts';
 
 /** What is gathered is written before it would be more than this, so that memory is bounded within a turn too. */
-const MAX_GATHERED_BYTES = 64 * 1024;
+export const MAX_GATHERED_BYTES = 64 * 1024;
 
 /**
  * Sends DATA as far as the windows of stream and connection (RFC 9113 section 5.2) and the socket allow. Streams whose held bytes

@@ -11,7 +11,7 @@ import type { Http2Options } from './options.ts';
 import { giveBack } from './output-buffers.ts';
 import { PeerSettings } from './peer-settings.ts';
 import { ReceiveWindow } from './receive-window.ts';
-import { SendScheduler } from './send-scheduler.ts';
+import { MAX_GATHERED_BYTES, SendScheduler } from './send-scheduler.ts';
 import type { Http2Session } from './session.ts';
 import type { Http2Stream } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
@@ -77,8 +77,9 @@ export class SessionCore {
 
   // ─── sending ───
 
-  /** Something was gathered. */
+  /** Something was gathered. A lot of it is written at once: a turn of the event loop may bring megabytes of PINGs. */
   touched(): void {
+    if (this.writer.length >= MAX_GATHERED_BYTES) this.flush();
     if (this.dirty || this.writer.length === 0) return;
     this.dirty = true;
     this.events.onDirty(this.#session);

@@ -113,6 +113,25 @@ describe('what is gathered', () => {
     assert.equal(dirty, 2);
   });
 
+  it('is written before it is too much, though nobody flushes', () => {
+    const writes: number[] = [];
+    const session = new Http2Session(
+      'client',
+      defaultHttp2Options,
+      { write: (buffer, done) => writes.push(buffer.length) > 0 && (done(), true) },
+      quietEvents,
+      new Http2Counters(),
+    );
+    session.start();
+    const pings = Buffer.concat([
+      settingsFrame(),
+      ...Array.from({ length: 50_000 }, () => frame(frameType.PING, 0, 0, Buffer.alloc(8))),
+    ]);
+    session.push(pings, 0, pings.length);
+    assert.ok(writes.length >= 12, `${writes.length} writes`);
+    assert.ok(Math.max(...writes) < 66_000, `${Math.max(...writes)}`);
+  });
+
   it('as a head too large for a frame goes on in others', () => {
     const { session, sent } = bareClient();
     session.openStream(new Received(), 'GET', 'http', 'a', '/', '', ['x-a', 'b'.repeat(40_000)], [], true);
