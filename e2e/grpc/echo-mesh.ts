@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { ServerCredentials } from '@grpc/grpc-js';
 import { systemClock } from '@weft/base/clock';
 import { seededRandom } from '@weft/base/random';
 import { startGrpcAgent } from '@weft/commands/agent/start-grpc-agent';
@@ -27,7 +28,7 @@ export interface EchoMesh {
 
 export const PORT = 7070;
 
-const mesh = (targetPort: number): string => `apiVersion: v1
+const mesh = (targetPort: number, mutualTls: boolean): string => `apiVersion: v1
 kind: Service
 metadata: { name: echo, namespace: default }
 spec:
@@ -39,6 +40,7 @@ kind: DestinationRule
 metadata: { name: echo, namespace: default }
 spec:
   host: echo
+  trafficPolicy: { tls: { mode: ${mutualTls ? 'ISTIO_MUTUAL' : 'DISABLE'} } }
   subsets: [{ name: v1, labels: { version: v1 } }, { name: v2, labels: { version: v2 } }]
 `;
 
@@ -66,7 +68,8 @@ const pod = (name: string, labels: Record<string, string>, podIP: string): objec
   status: { podIP, conditions: [{ type: 'Ready', status: 'True' }] },
 });
 
-export const startEchoMesh = async (t: TestContext): Promise<EchoMesh> => {
+/** `mutualTls`: the servers take callers with a certificate of the mesh only, and a DestinationRule says so. */
+export const startEchoMesh = async (t: TestContext, { mutualTls = false } = {}): Promise<EchoMesh> => {
   const directory = mkdtempSync(join(tmpdir(), 'weft-grpc-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const state = join(directory, 'state');
@@ -77,20 +80,12 @@ export const startEchoMesh = async (t: TestContext): Promise<EchoMesh> => {
     writeFileSync(`${manifests}/.${file}`, text);
     renameSync(`${manifests}/.${file}`, join(manifests, file));
   };
-  let port = 0;
   const addresses = VERSIONS.map((_, i) => `127.77.${process.pid % 250}.${i + 1}`);
-  for (const [i, version] of VERSIONS.entries()) {
-    const echo = await startEcho(version, addresses[i] as string, port);
-    port = echo.port;
-    t.after(() => echo.server.forceShutdown());
-  }
   const items = [
     ...VERSIONS.map((version, i) => pod(`echo-${version}`, { app: 'echo', version }, addresses[i] as string)),
     pod('caller', { app: 'caller' }, '127.77.0.9'),
   ];
   writeFileSync(join(state, 'run/pods.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
-  save('echo.yaml', mesh(port));
-  save('route.yaml', split(100, 0));
 
   const said: string[] = [];
   const log = new LineLog(systemClock, (line) => said.push(line));
@@ -109,32 +104,54 @@ export const startEchoMesh = async (t: TestContext): Promise<EchoMesh> => {
     report: (text) => said.push(text),
   });
   t.after(() => controlPlane.close());
-  const bootstrapPath = join(directory, 'grpc-bootstrap.json');
-  const agent = await startGrpcAgent({
-    bootstrap: callerBootstrap(directory, state, controlPlane.xdsPort),
-    bootstrapPath,
-    clock: systemClock,
-    random: seededRandom(2),
-    log,
-  });
-  t.after(() => agent.close());
+  const agentOf = async (workload: string): Promise<string> => {
+    const bootstrapPath = join(directory, `${workload}.json`);
+    const agent = await startGrpcAgent({
+      bootstrap: bootstrapOf(workload, directory, state, controlPlane.xdsPort),
+      bootstrapPath,
+      clock: systemClock,
+      random: seededRandom(2),
+      log,
+    });
+    t.after(() => agent.close());
+    return bootstrapPath;
+  };
+
+  let port = 0;
+  for (const [i, version] of VERSIONS.entries()) {
+    if (mutualTls) await agentOf(`echo-${version}`);
+    const credentials = mutualTls ? serverCredentials(join(directory, `echo-${version}`)) : undefined;
+    const echo = await startEcho(version, addresses[i] as string, port, credentials);
+    port = echo.port;
+    t.after(() => echo.server.forceShutdown());
+  }
+  save('echo.yaml', mesh(port, mutualTls));
+  save('route.yaml', split(100, 0));
+  const bootstrapPath = await agentOf('caller');
   return { directory, controlPlane, bootstrapPath, said, save, route: (v1, v2) => save('route.yaml', split(v1, v2)) };
 };
 
-const callerBootstrap = (directory: string, state: string, xdsPort: number) => {
-  const tokenFile = join(directory, 'token');
-  const claims = { namespace: 'default', pod: 'caller', serviceAccount: 'caller', expiresAt: Date.now() + 60_000 };
+/** From the files that an agent writes. */
+const serverCredentials = (stateDir: string): ServerCredentials => {
+  const read = (name: string): Buffer => readFileSync(join(stateDir, name));
+  const pair = { private_key: read('key.pem'), cert_chain: read('cert-chain.pem') };
+  return ServerCredentials.createSsl(read('root-cert.pem'), [pair], true);
+};
+
+const bootstrapOf = (workload: string, directory: string, state: string, xdsPort: number) => {
+  const tokenFile = join(directory, `${workload}.token`);
+  const claims = { namespace: 'default', pod: workload, serviceAccount: workload, expiresAt: Date.now() + 60_000 };
   writeFileSync(tokenFile, mintToken(join(state, 'tokens'), claims), { mode: 0o600 });
   return {
     node: {
-      id: 'sidecar~127.77.0.9~caller.default~default.svc.cluster.local',
-      cluster: 'caller.default',
+      id: `sidecar~127.77.0.9~${workload}.default~default.svc.cluster.local`,
+      cluster: `${workload}.default`,
       locality: { region: 'r', zone: 'z' },
       metadata: {
         NAMESPACE: 'default',
-        NAME: 'caller',
-        WORKLOAD_NAME: 'caller',
-        SERVICE_ACCOUNT: 'caller',
+        NAME: workload,
+        WORKLOAD_NAME: workload,
+        SERVICE_ACCOUNT: workload,
         LABELS: {},
         CLUSTER_ID: 'Kubernetes',
         INTERCEPTION_MODE: 'NONE' as const,
@@ -148,6 +165,6 @@ const callerBootstrap = (directory: string, state: string, xdsPort: number) => {
     adminAddress: '127.0.0.1:1',
     healthAddress: '127.0.0.1:1',
     metricsAddress: '127.0.0.1:1',
-    stateDir: join(directory, 'agent'),
+    stateDir: join(directory, workload),
   };
 };

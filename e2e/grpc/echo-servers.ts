@@ -1,7 +1,14 @@
-import { Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import {
+  type Client,
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServiceError,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 
 /** A service without a .proto: bytes are UTF-8 text. */
-export const echo = {
+const echo = {
   say: {
     path: '/echo.Echo/Say',
     requestStream: false,
@@ -18,6 +25,7 @@ export const startEcho = async (
   name: string,
   address: string,
   port: number,
+  credentials = ServerCredentials.createInsecure(),
 ): Promise<{ server: Server; port: number }> => {
   const server = new Server();
   const implementation: UntypedServiceImplementation = {
@@ -25,9 +33,16 @@ export const startEcho = async (
   };
   server.addService(echo, implementation);
   const bound = await new Promise<number>((resolve, reject) =>
-    server.bindAsync(`${address}:${port}`, ServerCredentials.createInsecure(), (error, value) =>
-      error ? reject(error) : resolve(value),
-    ),
+    server.bindAsync(`${address}:${port}`, credentials, (error, value) => (error ? reject(error) : resolve(value))),
   );
   return { server, port: bound };
 };
+
+/** Who answers. Without a deadline: its timer would outlive the call, and keep the process. */
+export const call = (client: Client): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const { path, requestSerialize, responseDeserialize } = echo.say;
+    const metadata = new Metadata({ waitForReady: true });
+    const done = (error: ServiceError | null, text?: string): void => (error ? reject(error) : resolve(text ?? ''));
+    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, 'hello', metadata, done);
+  });

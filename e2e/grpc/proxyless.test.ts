@@ -1,29 +1,13 @@
 // The control plane against a client that nobody here wrote: gRPC without a proxy, as Node services have it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { Client, credentials } from '@grpc/grpc-js';
 import { register } from '@grpc/grpc-js-xds';
 import { needs } from '@weft/testkit/require';
 import { startEchoMesh, PORT } from './echo-mesh.ts';
-import { echo } from './echo-servers.ts';
+import { call } from './echo-servers.ts';
 
 const DEADLINE_MS = 15_000;
-
-const call = (client: Client): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const { path, requestSerialize, responseDeserialize } = echo.say;
-    const metadata = new Metadata({ waitForReady: true });
-    const done = (error: ServiceError | null, text?: string): void => (error ? reject(error) : resolve(text ?? ''));
-    client.makeUnaryRequest(
-      path,
-      requestSerialize,
-      responseDeserialize,
-      'hello',
-      metadata,
-      { deadline: Date.now() + DEADLINE_MS },
-      done,
-    );
-  });
 
 /** Which share of so many calls v2 answers. */
 const shareOfV2 = async (client: Client, calls: number): Promise<number> => {

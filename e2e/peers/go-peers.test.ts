@@ -65,6 +65,14 @@ describe('peers in Go', { skip }, () => {
     assert.ok(!mesh.said.some((line) => line.includes('WEFT0401')), mesh.said.join('\n'));
   });
 
+  it('a grpc-go client calls servers that take nobody without a certificate of the mesh', async (t) => {
+    const mesh = await startEchoMesh(t, { mutualTls: true });
+    const env = { ...process.env, GRPC_XDS_BOOTSTRAP: mesh.bootstrapPath };
+    const client = run(t, 'grpccalls', [`xds:///echo.default.svc.cluster.local:${PORT}`], env);
+    client.tell('20');
+    assert.equal(await client.next(), '{"v1":20}', mesh.said.join('\n'));
+  });
+
   it('go-control-plane’s client gets what changes, and a response that it refuses is taken apart', async (t) => {
     const mesh = await startEchoMesh(t);
     const unwanted = 'outbound|80||unwanted.default.svc.cluster.local';
