@@ -13,6 +13,7 @@ import { printSteps, type StepsRow } from './lib/steps.ts';
 import { memory } from './memory.ts';
 import { mtlsChain } from './mtls-chain.ts';
 import { push, push1000 } from './push.ts';
+import { translate, translateChange } from './translate.ts';
 
 export interface BenchOptions {
   /** Interleaved pairs; at least three count. */
@@ -25,6 +26,8 @@ export interface BenchOptions {
 const controlPlane: Record<string, (options: BenchOptions) => Promise<StepsRow[]>> = {
   push: ({ pairs }) => push(pairs),
   'push-1000': push1000,
+  translate: ({ pairs }) => translate(pairs),
+  'translate-change': ({ pairs }) => translateChange(pairs),
   features,
 };
 
