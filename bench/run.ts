@@ -12,6 +12,8 @@ import { type PairedRow, printRow } from './lib/report.ts';
 import { printSteps, type StepsRow } from './lib/steps.ts';
 import { memory } from './memory.ts';
 import { mtlsChain } from './mtls-chain.ts';
+import { tcp } from './tcp.ts';
+import { tlsHandshakes } from './tls-handshakes.ts';
 import { push, push1000 } from './push.ts';
 import { translate, translateChange } from './translate.ts';
 
@@ -37,6 +39,8 @@ const benchmarks: Record<string, (options: BenchOptions) => Promise<PairedRow[]>
   'grpc-unary': grpcUnary,
   'grpc-stream': grpcStream,
   'mtls-chain': mtlsChain,
+  tcp,
+  'tls-handshakes': tlsHandshakes,
   memory,
   'idle-connections': idleConnections,
 };

@@ -16,12 +16,23 @@ export interface Peer {
 export const peerOf = (socket: TLSSocket): Peer | null => {
   const certificate = socket.getPeerX509Certificate();
   if (!certificate) return null;
-  return {
-    names: namesOf(certificate),
-    fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
-    notAfterMs: certificate.validToDate.getTime(),
-  };
+  const { fingerprint256 } = certificate;
+  let peer = known.get(fingerprint256);
+  if (peer === undefined) {
+    peer = {
+      names: namesOf(certificate),
+      fingerprint: fingerprint256.replaceAll(':', '').toLowerCase(),
+      notAfterMs: certificate.validToDate.getTime(),
+    };
+    if (known.size >= MAX_KNOWN) known.clear();
+    known.set(fingerprint256, peer);
+  }
+  return peer;
 };
+
+/** A certificate never changes what it says, and peers come again: reading names costs more than the hash. */
+const known = new Map<string, Peer>();
+const MAX_KNOWN = 1000;
 
 /**
  * Node gives subject alternative names as one text, `URI:spiffe://…, DNS:…`, and quotes a value that could be mistaken
