@@ -148,6 +148,29 @@ describe('HBONE', () => {
     assert.equal(await refusing.tunnel(), 503);
   });
 
+  it('that breaks off takes what is inside with it, on either side, and nothing stays counted', async () => {
+    let answer = (): void => {};
+    const app = await TestApp.start((_, response) => {
+      response.write('a part');
+      answer = () => response.end('the rest');
+    });
+    closers.push(() => app.close());
+    const { context, tunnel } = await start(app.port, manager(table(forwardTo('app'))));
+    const c = await open(tunnel());
+    await c.send('GET / HTTP/1.1\r\nHost: b\r\n\r\n').until(/a part/);
+    c.socket.destroy();
+    await until(() => context.records.length === 1);
+    answer();
+    assert.match(context.records[0]!.responseFlags, /DC/);
+    const again = await open(tunnel());
+    await again.send('GET / HTTP/1.1\r\nHost: b\r\n\r\n').until(/a part/);
+    app.server.closeAllConnections();
+    assert.doesNotMatch(await again.end(), /the rest/);
+    await until(() => context.stats.http('test').downstream_cx_active === 0);
+    await until(() => context.stats.http('hbone').downstream_rq_active === 0);
+    for (const cluster of context.clustersByName.values()) assert.equal(cluster.activeRequests, 0);
+  });
+
   it('goes nowhere but to the ports that there are', async () => {
     const { tunnel } = await start(1, manager(table(forwardTo('app'))));
     assert.equal(await tunnel('10.0.0.1:9999'), 404);

@@ -33,6 +33,8 @@ export class TunnelSocket extends Duplex implements TunnelEnds {
     this.remotePort = ends.remotePort;
     this.localAddress = ends.localAddress;
     this.localPort = ends.localPort;
+    // A write that comes after the end is nobody's concern, as with a socket that the client has closed.
+    this.on('error', () => {});
   }
 
   // ─── the tunnel's side ───
