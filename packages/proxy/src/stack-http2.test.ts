@@ -338,6 +338,22 @@ describe('a stream', () => {
     await running.close(false);
   });
 
+  it('gives on no trailer that belongs to a connection of HTTP/1.1', async () => {
+    const peer = use(
+      await TestPeer.start((socket) => {
+        const head =
+          'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: x-hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=9\r\n';
+        socket.write(`${head}\r\n2\r\nok\r\n0\r\nConnection: close\r\nKeep-Alive: timeout=9\r\nX-Sum: 7\r\n\r\n`);
+      }),
+    );
+    const { client } = await proxy([peer.port]);
+    const { status, headers, trailers, body, code } = await answer(client().request());
+    assert.deepEqual([status, body, code], [200, 'ok', 0]);
+    for (const name of ['connection', 'keep-alive', 'x-hop', 'transfer-encoding'])
+      assert.equal(headers[name], undefined);
+    assert.deepEqual(Object.entries(trailers), [['x-sum', '7']]);
+  });
+
   it('gives trailers on, both ways, between the versions', async () => {
     const app = use(
       await TestApp.start((request, response) => {
