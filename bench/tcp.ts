@@ -165,7 +165,7 @@ const connections = async (scale: number): Promise<number> => {
 };
 
 const bodies = async (seconds: number): Promise<number> => {
-  const load = await saturate(`http://${WEB}:8080/`, 'web:8080', Math.max(1, Math.round(seconds)));
+  const load = await saturate(`http://${WEB}:8080/`, 'web:8080', Math.max(1, Math.round(seconds)), 8);
   if (load.errors > 0) throw new Error(`${load.errors} of ${load.requests} requests failed; the run does not count`);
   return load.requests;
 };

@@ -24,11 +24,24 @@ const milliseconds = (text: string): number => {
   return Number(m[1]) * ({ us: 1e-3, ms: 1, s: 1000, m: 60_000 }[m[2] as string] as number);
 };
 
-/** As many requests as 64 connections can ask for. */
-export const saturate = async (url: string, host: string, seconds: number): Promise<Load> => {
+/** As many requests as the connections can ask for. */
+export const saturate = async (url: string, host: string, seconds: number, connections = 64): Promise<Load> => {
   const { stdout } = await run(
     'taskset',
-    ['-c', CORE, 'wrk', '-t1', '-c64', `-d${seconds}`, '--latency', '-H', `Host: ${host}`, url],
+    [
+      '-c',
+      CORE,
+      'wrk',
+      '-t1',
+      `-c${connections}`,
+      '--timeout',
+      '10s',
+      `-d${seconds}`,
+      '--latency',
+      '-H',
+      `Host: ${host}`,
+      url,
+    ],
     {
       timeout: (seconds + 10) * 1000,
       killSignal: 'SIGKILL',
