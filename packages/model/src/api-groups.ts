@@ -36,7 +36,7 @@ export const ownGroups: Readonly<Record<string, ApiGroup>> = {
       DestinationRule: mesh,
       Gateway: later('listeners at the edge of the mesh'),
       ServiceEntry: later('services outside the mesh'),
-      Sidecar: later('what a workload’s sidecar sees'),
+      Sidecar: mesh,
       WorkloadEntry: later('workloads that are no pods'),
       WorkloadGroup: later('templates of workloads that are no pods'),
       EnvoyFilter: later('patches of the generated Envoy configuration'),

@@ -32,6 +32,7 @@ export const emptyAssembly = (settings: MeshSettings): Assembly => ({
     pods: SortedMap.of<Pod>([]),
     virtualServices: [],
     destinationRules: [],
+    sidecars: [],
     peerAuthentications: [],
     authorizationPolicies: [],
     denied: [],
@@ -96,6 +97,7 @@ export const assembleMesh = (
   );
   const virtualServices = objects((p) => p.virtualService);
   const destinationRules = objects((p) => p.destinationRule);
+  const sidecars = objects((p) => p.sidecar);
   const peerAuthentications = objects((p) => p.peerAuthentication);
   const authorizationPolicies = objects((p) => p.authorizationPolicy);
   const inNamespaces = [
@@ -104,6 +106,7 @@ export const assembleMesh = (
     pods.changes,
     virtualServices,
     destinationRules,
+    sidecars,
     peerAuthentications,
     authorizationPolicies,
   ];
@@ -124,6 +127,7 @@ export const assembleMesh = (
     pods: pods.changes,
     virtualServices,
     destinationRules,
+    sidecars,
     peerAuthentications,
     authorizationPolicies,
     denied: denied !== mesh.denied,
@@ -139,6 +143,7 @@ export const assembleMesh = (
     pods: mesh.pods.with(pods.next),
     virtualServices: withChanges(mesh.virtualServices, virtualServices),
     destinationRules: withChanges(mesh.destinationRules, destinationRules),
+    sidecars: withChanges(mesh.sidecars, sidecars),
     peerAuthentications: withChanges(mesh.peerAuthentications, peerAuthentications),
     authorizationPolicies: withChanges(mesh.authorizationPolicies, authorizationPolicies),
     namespaces: mesh.namespaces.with(namespaces.next),

@@ -83,7 +83,8 @@ const remove = ({ byDestination, byHost, byDelegate }: Dependents, rule: Rule, m
   for (const delegate of delegatesOf(rule)) byDelegate.delete(delegate, rule);
 };
 
-const destinationsOf = ({ spec, namespace }: Rule, mesh: Mesh): Set<string> => {
+/** The hosts that a VirtualService leads to. */
+export const destinationsOf = ({ spec, namespace }: Rule, mesh: Mesh): Set<string> => {
   const routes = [...(spec.http ?? []), ...(spec.tls ?? []), ...(spec.tcp ?? [])].flatMap(({ route }) => route ?? []);
   const copies = (spec.http ?? []).flatMap(({ mirror, mirrors }) => [
     ...(mirror ? [mirror] : []),

@@ -3,6 +3,7 @@ import type { AuthorizationPolicy } from './kinds/authorization-policy.ts';
 import type { DestinationRule } from './kinds/destination-rule.ts';
 import type { MeshConfigSpec } from './kinds/mesh-config.ts';
 import type { PeerAuthentication } from './kinds/peer-authentication.ts';
+import type { Sidecar } from './kinds/sidecar.ts';
 import type { VirtualService } from './kinds/virtual-service.ts';
 import type { MeshObject, Namespace, Pod, Service, Workload } from './mesh.ts';
 
@@ -14,6 +15,7 @@ export interface MeshPart {
   readonly pod?: Pod;
   readonly virtualService?: MeshObject<VirtualService>;
   readonly destinationRule?: MeshObject<DestinationRule>;
+  readonly sidecar?: MeshObject<Sidecar>;
   readonly peerAuthentication?: MeshObject<PeerAuthentication>;
   readonly authorizationPolicy?: MeshObject<AuthorizationPolicy>;
   readonly meshConfig?: MeshConfigSpec;

@@ -1,6 +1,7 @@
 import type { AuthorizationPolicy } from './kinds/authorization-policy.ts';
 import type { DestinationRule } from './kinds/destination-rule.ts';
 import type { PeerAuthentication } from './kinds/peer-authentication.ts';
+import type { Sidecar } from './kinds/sidecar.ts';
 import type { VirtualService } from './kinds/virtual-service.ts';
 import type { MeshConfig } from './mesh-config.ts';
 
@@ -26,6 +27,7 @@ export interface Mesh {
   /** In the order in which they apply: creationTimestamp, then namespace/name. */
   readonly virtualServices: readonly MeshObject<VirtualService>[];
   readonly destinationRules: readonly MeshObject<DestinationRule>[];
+  readonly sidecars: readonly MeshObject<Sidecar>[];
   readonly peerAuthentications: readonly MeshObject<PeerAuthentication>[];
   readonly authorizationPolicies: readonly MeshObject<AuthorizationPolicy>[];
   /** Security objects that could not be read: what they select is denied. */

@@ -10,6 +10,7 @@ const bases: Record<string, () => Record<string, unknown>> = {
     spec: { hosts: ['reviews'], http: [{ route: [{ destination: { host: 'reviews' } }] }] },
   }),
   DestinationRule: () => ({ apiVersion: 'networking.istio.io/v1', spec: { host: 'reviews' } }),
+  Sidecar: () => ({ apiVersion: 'networking.istio.io/v1', spec: {} }),
   AuthorizationPolicy: () => ({ apiVersion: 'security.istio.io/v1', spec: {} }),
   Service: () => ({ apiVersion: 'v1', spec: { ports: [{ port: 80 }] } }),
   Deployment: () => ({ apiVersion: 'apps/v1', spec: { template: { spec: { containers: [{ name: 'app' }] } } } }),
@@ -22,6 +23,7 @@ const required: Record<string, object> = {
   portLevelSettings: { port: { number: 80 } },
   when: { values: ['a'] },
   env: { name: 'A' },
+  egress: { hosts: ['./*'] },
   route: { destination: { host: 'reviews' } },
   tcp: { route: [{ destination: { host: 'reviews' } }] },
 };

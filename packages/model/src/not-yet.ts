@@ -150,6 +150,18 @@ function hasLabels(selector: unknown): boolean {
   return isRecord(selector) && isRecord(selector.matchLabels) && Object.keys(selector.matchLabels).length > 0;
 }
 
+const SIDECAR = 'Sidecar';
+
+const sidecar: readonly NotYet[] = [
+  ignored(SIDECAR, 'spec.ingress', 'listeners for chosen ports', null, [{ port: { number: 80 } }]),
+  ignored(SIDECAR, 'spec.egress[].port', 'a listener for some hosts (they are seen at all ports)', null, {
+    number: 80,
+  }),
+  ignored(SIDECAR, 'spec.egress[].bind', 'the address of a listener', null, '127.0.0.1'),
+  ignored(SIDECAR, 'spec.inboundConnectionPool', 'limits of incoming connections', null, {}),
+  ignored(SIDECAR, 'spec.outboundTrafficPolicy.egressProxy', 'a proxy for hosts outside', null, { host: 'proxy' }),
+];
+
 const AP = 'AuthorizationPolicy';
 const security = (
   effect: NotYet['effect'],
@@ -249,6 +261,7 @@ export const notYet: readonly NotYet[] = [
   ...virtualService,
   ...headerFormats,
   ...destinationRule,
+  ...sidecar,
   ...authorizationPolicy,
   ...service,
   ...laptop,

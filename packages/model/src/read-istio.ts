@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { checkAuthorizationPolicy, isDryRun } from './check-authorization-policy.ts';
 import { checkDestinationRule } from './check-destination-rule.ts';
 import { checkPeerAuthentication } from './check-peer-authentication.ts';
+import { checkSidecar } from './check-sidecar.ts';
 import { checkSchema } from './check-schema.ts';
 import { checkVirtualService } from './check-virtual-service.ts';
 import { type Issue, formatPath } from './issue.ts';
@@ -9,6 +10,7 @@ import { authorizationPolicy } from './kinds/authorization-policy.ts';
 import { destinationRule } from './kinds/destination-rule.ts';
 import { metadata } from './kinds/metadata.ts';
 import { peerAuthentication } from './kinds/peer-authentication.ts';
+import { sidecar } from './kinds/sidecar.ts';
 import { virtualService } from './kinds/virtual-service.ts';
 import type { Identified } from './manifest-object.ts';
 import type { MeshObject } from './mesh.ts';
@@ -84,6 +86,14 @@ export const readDestinationRule = (manifest: Identified): Reading =>
     readSpec(manifest, destinationRule),
     (o) => checkDestinationRule(o.spec),
     (o) => ({ destinationRule: o }),
+  );
+
+export const readSidecar = (manifest: Identified): Reading =>
+  finish(
+    manifest,
+    readSpec(manifest, sidecar),
+    (o) => checkSidecar(o.spec),
+    (o) => ({ sidecar: o }),
   );
 
 export const readPeerAuthentication = (manifest: Identified): Reading =>

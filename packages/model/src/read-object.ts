@@ -7,6 +7,7 @@ import {
   readAuthorizationPolicy,
   readDestinationRule,
   readPeerAuthentication,
+  readSidecar,
   readVirtualService,
 } from './read-istio.ts';
 import { isMeshConfigMap, readIstioOperator, readMeshConfigMap } from './read-mesh-config.ts';
@@ -80,6 +81,7 @@ const readers: Readonly<Record<string, (object: Identified, domainSuffix: string
   Pod: readPod,
   VirtualService: readVirtualService,
   DestinationRule: readDestinationRule,
+  Sidecar: readSidecar,
   PeerAuthentication: readPeerAuthentication,
   AuthorizationPolicy: readAuthorizationPolicy,
   IstioOperator: readIstioOperator,

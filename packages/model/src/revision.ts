@@ -1,6 +1,7 @@
 import type { AuthorizationPolicy } from './kinds/authorization-policy.ts';
 import type { DestinationRule } from './kinds/destination-rule.ts';
 import type { PeerAuthentication } from './kinds/peer-authentication.ts';
+import type { Sidecar } from './kinds/sidecar.ts';
 import type { VirtualService } from './kinds/virtual-service.ts';
 import type { Mesh, MeshObject, Namespace, Pod, Service, Workload } from './mesh.ts';
 
@@ -20,6 +21,7 @@ export interface MeshChanges {
   readonly pods: Changes<Pod>;
   readonly virtualServices: Changes<MeshObject<VirtualService>>;
   readonly destinationRules: Changes<MeshObject<DestinationRule>>;
+  readonly sidecars: Changes<MeshObject<Sidecar>>;
   readonly peerAuthentications: Changes<MeshObject<PeerAuthentication>>;
   readonly authorizationPolicies: Changes<MeshObject<AuthorizationPolicy>>;
   readonly denied: boolean;

@@ -73,8 +73,13 @@ export const virtualServicesOfHost = (mesh: Mesh, host: string): readonly Rule[]
  * The VirtualService that routes a host's requests in the sidecars of a namespace, if any. An exact host goes before a
  * wildcard, a longer wildcard before a shorter one; of several for one host the first in the mesh's order applies.
  */
-export const virtualServiceFor = (mesh: Mesh, host: string, clientNamespace: string): Rule | undefined => {
+export const virtualServiceFor = (
+  mesh: Mesh,
+  host: string,
+  clientNamespace: string,
+  among: (rule: Rule) => boolean = () => true,
+): Rule | undefined => {
   const { exact, wildcards } = indexOf(mesh);
-  const seen = (rule: Rule): boolean => isVisible(rule.spec.exportTo, rule.namespace, clientNamespace);
+  const seen = (rule: Rule): boolean => isVisible(rule.spec.exportTo, rule.namespace, clientNamespace) && among(rule);
   return exact.get(host)?.find(seen) ?? wildcards.find((w) => hostCovers(w.host, host) && seen(w.rule))?.rule;
 };

@@ -1,4 +1,4 @@
-import type { Mesh } from '@weft/model/mesh';
+import type { MeshConfig } from '@weft/model/mesh-config';
 import type { Cluster } from '@weft/xds-api/gen/envoy/config/cluster/v3';
 import type { VirtualHost } from '@weft/xds-api/gen/envoy/config/route/v3';
 import type { ClusterConfig } from '@weft/xds-api/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3';
@@ -9,7 +9,7 @@ import { PASSTHROUGH_CLUSTER } from './names.ts';
 import { any, extension } from './typed.ts';
 
 /**
- * Hosts outside the mesh, by the mesh's outboundTrafficPolicy. Istio's names, but where its PassthroughCluster goes to the
+ * Hosts outside the mesh, by the outboundTrafficPolicy of the mesh, or of the proxy's Sidecar. Istio's names, but where its PassthroughCluster goes to the
  * address that the caller dialled, ours goes to the name it asked the HTTP proxy for: Envoy's dynamic forward proxy.
  */
 
@@ -39,17 +39,18 @@ const passthroughCluster: Cluster = {
   },
 };
 
-export const outsideClusters = (mesh: Mesh): readonly Cluster[] => (allowsAny(mesh) ? [passthroughCluster] : NONE);
+type Policy = MeshConfig['outboundTrafficPolicy'];
+
+export const outsideClusters = (policy: Policy): readonly Cluster[] =>
+  policy === 'ALLOW_ANY' ? [passthroughCluster] : NONE;
 
 /** Resolves names for requests to that cluster, and leaves all others alone; before the router. */
-export const outsideFilters = (mesh: Mesh): readonly HttpFilter[] => (allowsAny(mesh) ? [resolve] : NONE);
+export const outsideFilters = (policy: Policy): readonly HttpFilter[] => (policy === 'ALLOW_ANY' ? [resolve] : NONE);
 
 /** The virtual host of whatever no other has. */
-export const outsideVirtualHost = (mesh: Mesh): VirtualHost => (allowsAny(mesh) ? allowAny : blockAll);
+export const outsideVirtualHost = (policy: Policy): VirtualHost => (policy === 'ALLOW_ANY' ? allowAny : blockAll);
 
 const NONE: readonly never[] = [];
-
-const allowsAny = (mesh: Mesh): boolean => mesh.meshConfig.outboundTrafficPolicy === 'ALLOW_ANY';
 
 const resolve: HttpFilter = extension(
   'envoy.filters.http.dynamic_forward_proxy',

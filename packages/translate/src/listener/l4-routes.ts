@@ -3,7 +3,7 @@ import type { Destination } from '@weft/model/kinds/http-route';
 import type { VirtualService } from '@weft/model/kinds/virtual-service';
 import type { Mesh, MeshObject, Pod, Service, ServicePort } from '@weft/model/mesh';
 import { labelsMatch } from '@weft/model/selector';
-import { virtualServiceFor } from '@weft/model/virtual-service-for';
+import { virtualServiceSeen } from '@weft/model/sidecar-scope';
 import type { CidrRange } from '@weft/xds-api/gen/envoy/config/core/v3';
 import type { FilterChainMatch } from '@weft/xds-api/gen/envoy/config/listener/v3';
 import { clusterOf } from '../route/action.ts';
@@ -32,9 +32,9 @@ type TcpMatch = NonNullable<TcpRoute['match']>[number];
 const speaksTls = (port: ServicePort): boolean => port.protocol === 'tls' || port.protocol === 'https';
 
 /** The VirtualService whose rules decide about connections to a port, if there is one; whoever calls. */
-export const l4Source = (mesh: Mesh, service: Service, port: ServicePort, namespace: string): Source | undefined => {
+export const l4Source = (mesh: Mesh, service: Service, port: ServicePort, caller: Pod): Source | undefined => {
   if (!isTcp(port.protocol)) return undefined;
-  const source = virtualServiceFor(mesh, service.host, namespace);
+  const source = virtualServiceSeen(mesh, service.host, caller);
   const rules = speaksTls(port) ? source?.spec.tls : source?.spec.tcp;
   return rules?.length ? source : undefined;
 };
@@ -46,7 +46,7 @@ export const l4Destinations = (mesh: Mesh, source: Source | undefined): unknown[
     .map(({ destination }) => mesh.services.get(resolveHost(destination.host, source?.namespace ?? '', mesh)));
 
 export const l4Routes = (mesh: Mesh, caller: Pod, service: Service, port: ServicePort): readonly L4Route[] => {
-  const source = l4Source(mesh, service, port, caller.namespace);
+  const source = l4Source(mesh, service, port, caller);
   const name = outboundCluster(port.port, '', service.host);
   const toService: L4Route = { match: undefined, statPrefix: name, clusters: [{ name, weight: 1 }] };
   if (!source) return [toService];

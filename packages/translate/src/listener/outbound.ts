@@ -1,7 +1,7 @@
 import { destinationRuleFor } from '@weft/model/destination-rule-for';
 import type { Mesh, Pod, Service, ServicePort } from '@weft/model/mesh';
 import { proxyPorts, tcpListenerPorts } from '@weft/model/proxy-ports';
-import { isVisible } from '@weft/model/visibility';
+import { outboundTrafficPolicyFor, seesService } from '@weft/model/sidecar-scope';
 import type { Cluster } from '@weft/xds-api/gen/envoy/config/cluster/v3';
 import type { Listener } from '@weft/xds-api/gen/envoy/config/listener/v3';
 import type { HttpFilter } from '@weft/xds-api/gen/envoy/extensions/filters/network/http_connection_manager/v3';
@@ -26,7 +26,7 @@ export const httpProxyListener = (mesh: Mesh, { pod, bindAddress, dataPlane }: P
   remember(
     pod,
     `outbound ${bindAddress} ${dataPlane}`,
-    [mesh.domainSuffix, mesh.meshConfig.outboundTrafficPolicy, ...tracingDeps(mesh, pod)],
+    [mesh.domainSuffix, outboundTrafficPolicyFor(mesh, pod), ...tracingDeps(mesh, pod)],
     () => ({
       ...bound(bindAddress, proxyPorts.outbound),
       filterChains: [
@@ -44,7 +44,11 @@ export const httpProxyListener = (mesh: Mesh, { pod, bindAddress, dataPlane }: P
                 forwardClientCertDetails: 'SANITIZE',
                 upgradeConfigs: [{ upgradeType: 'websocket' }, { upgradeType: 'CONNECT' }],
               },
-              [...(dataPlane === 'envoy' ? [sendPeerMetadata(mesh, pod)] : []), ...byRoute, ...outsideFilters(mesh)],
+              [
+                ...(dataPlane === 'envoy' ? [sendPeerMetadata(mesh, pod)] : []),
+                ...byRoute,
+                ...outsideFilters(outboundTrafficPolicyFor(mesh, pod)),
+              ],
             ),
           ],
         },
@@ -64,12 +68,12 @@ export const tcpListeners = (mesh: Mesh, { pod, bindAddress }: ProxyNode, taken:
 /** Clusters that lead into those listeners whose connections are routed by rules, for the tunnels of CONNECT. */
 export const tcpTunnels = (mesh: Mesh, { pod, bindAddress }: ProxyNode, taken: ReadonlySet<number>): Cluster[] =>
   tcpServices(mesh, pod, taken)
-    .filter(({ service, port }) => l4Source(mesh, service, port, pod.namespace))
+    .filter(({ service, port }) => l4Source(mesh, service, port, pod))
     .map(({ service, port, listen }) => tcpTunnel(pod, bindAddress, tcpTunnelCluster(port.port, service.host), listen));
 
 const tcpServices = (mesh: Mesh, pod: Pod, taken: ReadonlySet<number>) =>
   [...tcpListenerPorts(mesh).values()].filter(
-    ({ service, listen }) => isVisible(service.exportTo, service.namespace, pod.namespace) && !taken.has(listen),
+    ({ service, listen }) => !taken.has(listen) && seesService(mesh, pod, service),
   );
 
 const tcpListener = (
@@ -81,7 +85,7 @@ const tcpListener = (
   listen: number,
 ): Listener => {
   const rule = destinationRuleFor(mesh, service.host, pod.namespace);
-  const source = l4Source(mesh, service, port, pod.namespace);
+  const source = l4Source(mesh, service, port, pod);
   const deps = [service.host, port.port, port.protocol, mesh.meshConfig, rule, source, ...l4Destinations(mesh, source)];
   return remember(pod, `outbound tcp ${address}:${listen}`, deps, () => {
     const routes = l4Routes(mesh, pod, service, port);

@@ -22,7 +22,7 @@ export const serviceVirtualHost = (
 ): VirtualHost => {
   const routed = isHttp(port.protocol) && source?.spec.http?.length ? source : undefined;
   const near = service.namespace === caller.namespace;
-  const l4 = l4Source(mesh, service, port, caller.namespace) !== undefined;
+  const l4 = l4Source(mesh, service, port, caller) !== undefined;
   const conditions = routed ? callerKey(httpRules(mesh, routed), caller) : '';
   const key = `host ${service.host}:${port.port} ${near} ${l4} ${conditions}`;
   return remember(routed ?? service, key, [service, ...destinations(mesh, routed)], () => ({

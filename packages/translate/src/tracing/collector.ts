@@ -1,6 +1,6 @@
 import type { Mesh, Pod, Service } from '@weft/model/mesh';
 import type { TracingProvider } from '@weft/model/mesh-config';
-import { isVisible } from '@weft/model/visibility';
+import { seesService } from '@weft/model/sidecar-scope';
 import type { Cluster } from '@weft/xds-api/gen/envoy/config/cluster/v3';
 import { remember } from '../memo.ts';
 import { outboundCluster } from '../names.ts';
@@ -9,21 +9,21 @@ import { outboundCluster } from '../names.ts';
 const TRACING_COLLECTOR = 'tracing_collector';
 
 /** The cluster that spans go to: the service's own where the collector is one that the namespace sees. */
-export const collectorName = (mesh: Mesh, namespace: string, provider: TracingProvider): string => {
-  const service = collectorService(mesh, namespace, provider);
+export const collectorName = (mesh: Mesh, pod: Pod, provider: TracingProvider): string => {
+  const service = collectorService(mesh, pod, provider);
   return service ? outboundCluster(provider.port, '', service.host) : TRACING_COLLECTOR;
 };
 
 /** What a listener's tracing and access logs are made of, for its memory. */
-export const tracingDeps = (mesh: Mesh, { namespace }: Pod): unknown[] => {
+export const tracingDeps = (mesh: Mesh, pod: Pod): unknown[] => {
   const { tracing } = mesh.meshConfig;
-  return [mesh.meshConfig, tracing === null ? '' : collectorName(mesh, namespace, tracing.provider)];
+  return [mesh.meshConfig, tracing === null ? '' : collectorName(mesh, pod, tracing.provider)];
 };
 
 /** None where spans are not sent, or go to a service. */
-export const collectorClusters = (mesh: Mesh, namespace: string): Cluster[] => {
+export const collectorClusters = (mesh: Mesh, pod: Pod): Cluster[] => {
   const { tracing } = mesh.meshConfig;
-  if (tracing === null || collectorService(mesh, namespace, tracing.provider)) return [];
+  if (tracing === null || collectorService(mesh, pod, tracing.provider)) return [];
   const { host, port } = tracing.provider;
   return [
     remember(mesh.meshConfig, 'collector', [], () => ({
@@ -41,11 +41,11 @@ export const collectorClusters = (mesh: Mesh, namespace: string): Cluster[] => {
 };
 
 /** `zipkin.istio-system` is `zipkin.istio-system.svc.cluster.local`. */
-const collectorService = (mesh: Mesh, namespace: string, { host, port }: TracingProvider): Service | undefined => {
+const collectorService = (mesh: Mesh, pod: Pod, { host, port }: TracingProvider): Service | undefined => {
   const service = [host, `${host}.${mesh.domainSuffix}`, `${host}.svc.${mesh.domainSuffix}`]
     .map((name) => mesh.services.get(name))
     .find((s) => s?.ports.some((p) => p.port === port));
-  return service && isVisible(service.exportTo, service.namespace, namespace) ? service : undefined;
+  return service && seesService(mesh, pod, service) ? service : undefined;
 };
 
 const isAddress = (host: string): boolean => /^\d+\.\d+\.\d+\.\d+$/.test(host) || host.includes(':');

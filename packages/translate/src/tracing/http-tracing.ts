@@ -18,7 +18,7 @@ export const tracingOf = (mesh: Mesh, pod: Pod): { tracing?: HttpConnectionManag
   if (tracing === null) return {};
   return {
     tracing: {
-      provider: providerOf(tracing, collectorName(mesh, pod.namespace, tracing.provider), serviceName(pod)),
+      provider: providerOf(tracing, collectorName(mesh, pod, tracing.provider), serviceName(pod)),
       clientSampling: { value: 100 },
       randomSampling: { value: tracing.samplingPercent },
       overallSampling: { value: 100 },

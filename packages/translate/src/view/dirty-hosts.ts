@@ -2,7 +2,7 @@ import { resolveHost } from '@weft/model/host';
 import type { Mesh } from '@weft/model/mesh';
 import { servicesOfPod } from '@weft/model/pods-of-service';
 import type { MeshChanges } from '@weft/model/revision';
-import { coveredBy, dependentsIn, hostsOf } from '@weft/model/dependents';
+import { coveredBy, dependentsIn, destinationsOf, hostsOf } from '@weft/model/dependents';
 
 /**
  * The hosts whose clusters, endpoints or routes a change may concern, for anyone: of services, and those that only
@@ -12,7 +12,7 @@ import { coveredBy, dependentsIn, hostsOf } from '@weft/model/dependents';
  * |---|---|
  * | Service | its host; the VirtualServices that lead to it, as clusters are named by its ports; hosts written like one of its names |
  * | Pod, workload | the services that select it: endpoints, identities |
- * | VirtualService | its hosts; those of the VirtualServices that delegate to it |
+ * | VirtualService | its hosts; where there are Sidecars, what it leads to, which is seen with it; the hosts of the VirtualServices that delegate to it |
  * | DestinationRule | the hosts that it covers |
  * | mesh configuration | `all` |
  */
@@ -26,6 +26,7 @@ export const dirtyHosts = (changes: MeshChanges, mesh: Mesh): Set<string> | 'all
   const addRule = (rule: Mesh['virtualServices'][number]): void => {
     addHosts(rule);
     for (const root of byDelegate.get(`${rule.namespace}/${rule.name}`)) addHosts(root);
+    if (mesh.sidecars.length > 0) for (const host of destinationsOf(rule, mesh)) dirty.add(host);
   };
   for (const { before, after } of changes.virtualServices) for (const rule of [before, after]) if (rule) addRule(rule);
   for (const { before, after } of changes.destinationRules)

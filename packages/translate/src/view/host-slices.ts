@@ -2,8 +2,8 @@ import { destinationRuleFor } from '@weft/model/destination-rule-for';
 import { isWildcard } from '@weft/model/host';
 import type { DestinationRule } from '@weft/model/kinds/destination-rule';
 import type { Mesh, MeshObject, Pod, Service } from '@weft/model/mesh';
-import { virtualServiceFor, virtualServicesOfHost } from '@weft/model/virtual-service-for';
-import { isVisible } from '@weft/model/visibility';
+import { seesRule, seesService, virtualServiceSeen } from '@weft/model/sidecar-scope';
+import { virtualServicesOfHost } from '@weft/model/virtual-service-for';
 import type { Cluster } from '@weft/xds-api/gen/envoy/config/cluster/v3';
 import type { ClusterLoadAssignment } from '@weft/xds-api/gen/envoy/config/endpoint/v3';
 import type { VirtualHost } from '@weft/xds-api/gen/envoy/config/route/v3';
@@ -24,7 +24,7 @@ const NOTHING: readonly never[] = [];
 /** `caller`: any one proxy of a view stands for all of them. `own`: whether they are ours, which speak more protocols. */
 export const sliceOf = (mesh: Mesh, host: string, caller: Pod, own: boolean): HostSlice => {
   const service = mesh.services.get(host);
-  const seen = service && isVisible(service.exportTo, service.namespace, caller.namespace) ? service : undefined;
+  const seen = service && seesService(mesh, caller, service) ? service : undefined;
   const plain = seen ? ofService(mesh, seen, caller) : service ? NOTHING : withoutService(mesh, host, caller);
   const virtualHosts = mesh.meshConfig.tracing === null ? plain : plain.map(withOperations);
   if (!seen) return { clusters: NOTHING, endpoints: NOTHING, virtualHosts };
@@ -62,7 +62,7 @@ const outbound = (
 };
 
 const ofService = (mesh: Mesh, service: Service, caller: Pod): VirtualHost[] => {
-  const source = virtualServiceFor(mesh, service.host, caller.namespace);
+  const source = virtualServiceSeen(mesh, service.host, caller);
   return service.ports
     .filter((port) => port.protocol !== 'udp')
     .map((port) => serviceVirtualHost(mesh, service, port, source, caller));
@@ -73,7 +73,7 @@ const withoutService = (mesh: Mesh, host: string, caller: Pod): readonly Virtual
   if (host === '*' || (isWildcard(host) && !host.startsWith('*.')) || isNameOfService(mesh, host, caller))
     return NOTHING;
   const source = virtualServicesOfHost(mesh, host).find(
-    ({ spec, namespace }) => spec.http?.length && isVisible(spec.exportTo, namespace, caller.namespace),
+    (rule) => rule.spec.http?.length && seesRule(mesh, caller, rule),
   );
   return source ? [ownVirtualHost(mesh, host, source, caller)] : NOTHING;
 };
@@ -84,6 +84,6 @@ const SHORT_NAME = /^([^.]+)\.([^.]+)(?:\.svc)?$/;
 const isNameOfService = (mesh: Mesh, host: string, caller: Pod): boolean => {
   const [, name, namespace] = SHORT_NAME.exec(host) ?? [];
   const service = mesh.services.get(`${name}.${namespace}.svc.${mesh.domainSuffix}`);
-  if (!service || !isVisible(service.exportTo, service.namespace, caller.namespace)) return false;
+  if (!service || !seesService(mesh, caller, service)) return false;
   return service.ports.some(({ port, protocol }) => port === 80 && protocol !== 'udp');
 };

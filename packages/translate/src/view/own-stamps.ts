@@ -11,7 +11,7 @@ import { dependentsIn } from '@weft/model/dependents';
  *
  * | changed | counts for |
  * |---|---|
- * | mesh configuration, denials, policies of the root namespace, the tracing collector's service | all proxies |
+ * | mesh configuration, Sidecars, denials, policies of the root namespace, the tracing collector's service | all proxies |
  * | policies and Services of a namespace, DestinationRules for these | its proxies |
  * | TCP services, DestinationRules for them, `tcp` and `tls` rules and the services that they lead to | all proxies |
  */
@@ -42,7 +42,7 @@ const hasTcp = (service: Service | undefined): boolean =>
 export const ownStampsOf = following<OwnStamps>(
   () => new OwnStamps(),
   (stamps, changes, mesh) => {
-    if (changes.meshConfig || changes.denied) stamps.countAll();
+    if (changes.meshConfig || changes.denied || changes.sidecars.length > 0) stamps.countAll();
     for (const { before, after } of [...changes.authorizationPolicies, ...changes.peerAuthentications])
       for (const policy of [before, after]) {
         if (policy?.namespace === mesh.rootNamespace) stamps.countAll();

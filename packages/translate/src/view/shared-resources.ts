@@ -1,5 +1,6 @@
 import type { Mesh, Pod } from '@weft/model/mesh';
 import { following } from '@weft/model/revision';
+import { outboundTrafficPolicyFor } from '@weft/model/sidecar-scope';
 import type { Cluster } from '@weft/xds-api/gen/envoy/config/cluster/v3';
 import type { ClusterLoadAssignment } from '@weft/xds-api/gen/envoy/config/endpoint/v3';
 import type { RouteConfiguration, VirtualHost } from '@weft/xds-api/gen/envoy/config/route/v3';
@@ -95,8 +96,9 @@ class View {
       endpoints.set(host, slice.endpoints);
       virtualHosts.set(host, slice.virtualHosts);
     }
-    clusters.set(OUTSIDE, outsideClusters(mesh)).set(COLLECTOR, collectorClusters(mesh, caller.namespace));
-    virtualHosts.set(OUTSIDE, [outsideVirtualHost(mesh)]);
+    const policy = outboundTrafficPolicyFor(mesh, caller);
+    clusters.set(OUTSIDE, outsideClusters(policy)).set(COLLECTOR, collectorClusters(mesh, caller));
+    virtualHosts.set(OUTSIDE, [outsideVirtualHost(policy)]);
     this.#clusters = next(
       this.#clusters,
       clusters,

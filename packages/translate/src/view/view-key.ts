@@ -2,6 +2,7 @@ import { httpRules, virtualServiceNamed } from '@weft/model/delegation';
 import type { VirtualService } from '@weft/model/kinds/virtual-service';
 import type { Mesh, MeshObject, Pod } from '@weft/model/mesh';
 import { following } from '@weft/model/revision';
+import { sidecarFor } from '@weft/model/sidecar-scope';
 import { callerKey } from '../route/caller.ts';
 import { dependentsIn } from '@weft/model/dependents';
 
@@ -26,8 +27,8 @@ const lookersIn = following<Lookers>(
     rules: new Map(mesh.virtualServices.filter((r) => looksAtCaller(mesh, r)).map((r) => [named(r), r])),
     keys: new WeakMap(),
   }),
-  (lookers, { virtualServices }, mesh) => {
-    if (virtualServices.length === 0) return;
+  (lookers, { virtualServices, sidecars }, mesh) => {
+    if (virtualServices.length === 0 && sidecars.length === 0) return;
     const look = (name: string): void => {
       const rule = virtualServiceNamed(mesh, name);
       if (rule && looksAtCaller(mesh, rule)) lookers.rules.set(name, rule);
@@ -43,7 +44,7 @@ const lookersIn = following<Lookers>(
 );
 
 /**
- * Callers of one key see the same: those of a namespace for whom the same conditions on callers hold. A key names the
+ * Callers of one key see the same: those of a namespace, with one Sidecar, for whom the same conditions on callers hold. A key names the
  * rules that it is about, so that it means the same whichever others there are.
  */
 export const viewKey = (mesh: Mesh, caller: Pod): string => {
@@ -51,7 +52,18 @@ export const viewKey = (mesh: Mesh, caller: Pod): string => {
   const known = keys.get(caller);
   if (known !== undefined) return known;
   const conditions = [...rules].map(([name, rule]) => `${name}:${callerKey(httpRules(mesh, rule), caller)}`).sort();
-  const key = [caller.namespace, ...conditions].join(' ');
+  const sidecar = sidecarFor(mesh, caller);
+  const key = [caller.namespace, ...(sidecar ? [`Sidecar ${numberOf(sidecar)}`] : []), ...conditions].join(' ');
   keys.set(caller, key);
   return key;
+};
+
+const numbers = new WeakMap<object, number>();
+let last = 0;
+
+/** A Sidecar that changes is another. */
+const numberOf = (sidecar: object): number => {
+  let number = numbers.get(sidecar);
+  if (number === undefined) numbers.set(sidecar, (number = ++last));
+  return number;
 };
