@@ -14,6 +14,11 @@ export interface TlsContextConfig {
   readonly alpn: readonly string[];
   /** Client side only. */
   readonly sni: string;
+  /**
+   * Client side only: TLS is spoken to this port of the host's address, and in it HTTP/2, whose CONNECT takes the connection
+   * to the host's own port (HBONE). 0 or left out: TLS is what the host itself speaks.
+   */
+  readonly tunnelPort?: number;
   readonly minVersion: TlsVersion;
   readonly maxVersion: TlsVersion;
   /** Of TLS 1.2, in OpenSSL's names; those of 1.3 are fixed. Empty: the proxy's own choice. */

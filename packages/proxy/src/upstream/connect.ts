@@ -1,6 +1,7 @@
 import { connect as netConnect, type OnReadOpts, type Socket } from 'node:net';
 import { connect as tlsConnect, type SecureContext, type TLSSocket } from 'node:tls';
 import type { ClusterConfig } from '@weft/traffic/runtime-config';
+import { connectHbone } from './hbone.ts';
 import { noNames, type PeerNames } from '@weft/traffic/tls-config';
 import type { ClientTls, Host } from '../context.ts';
 import { readBuffer } from '../shared-read-buffer.ts';
@@ -45,8 +46,13 @@ export const connectUpstream = (
   alpn: readonly string[] = host.tls?.alpn ?? [],
   header: Buffer | null = null,
 ): Socket => {
+  const tunnelPort = host.tls?.tunnelPort ?? 0;
   const socket =
-    tls === null ? connectPlain(host, events, header) : connectTls(host, tls, session, events, alpn, header);
+    tls === null
+      ? connectPlain(host, events, header)
+      : tunnelPort > 0
+        ? connectHbone(host, tls, tunnelPort, events)
+        : connectTls(host, tls, session, events, alpn, header);
   let failure: Error | null = null;
   socket.on('error', (error) => {
     failure = error;

@@ -4,6 +4,7 @@ import type {
   DownstreamTlsContext,
   UpstreamTlsContext,
 } from '@weft/xds-api/gen/envoy/extensions/transport_sockets/tls/v3';
+import type { InternalUpstreamTransport } from '@weft/xds-api/gen/envoy/extensions/transport_sockets/internal_upstream/v3';
 import type { CertificateConfig, TlsContextConfig } from '../tls-config.ts';
 import { fail } from './failure.ts';
 import { at, onlyKnown, required, typeOf, unpack } from './fields.ts';
@@ -25,7 +26,20 @@ export const compileTransportSocket = (
   if (type === `${PACKAGE}.raw_buffer.v3.RawBuffer`) return null;
   if (side === 'downstream' && type === `${PACKAGE}.tls.v3.DownstreamTlsContext`) return downstream(unpack(any), here);
   if (side === 'upstream' && type === `${PACKAGE}.tls.v3.UpstreamTlsContext`) return upstream(unpack(any), here);
+  if (side === 'upstream' && type === `${PACKAGE}.internal_upstream.v3.InternalUpstreamTransport`) {
+    return tunnel(unpack(any), here);
+  }
   return fail(at(here, '@type'), `${type} is not supported`);
+};
+
+const HBONE_PORT = 15_008;
+
+/** The transport socket of a connection that goes inside of another: of HBONE, the inner one is what the tunnel is made with. */
+const tunnel = (json: InternalUpstreamTransport, path: string): TlsContextConfig => {
+  onlyKnown(json, path, ['transportSocket'], ['passthroughMetadata']);
+  const here = at(path, 'transportSocket');
+  const tls = compileTransportSocket(json.transportSocket, 'upstream', here);
+  return tls === null ? fail(here, 'must be mutual TLS') : { ...tls, tunnelPort: HBONE_PORT };
 };
 
 const downstream = (json: DownstreamTlsContext, path: string): TlsContextConfig => {

@@ -1,6 +1,7 @@
 import { parseDurationMs, protoDuration } from '@weft/base/duration';
 import type { DestinationRule, Subset } from '@weft/model/kinds/destination-rule';
 import type { ConnectionPoolSettings, TrafficPolicy } from '@weft/model/kinds/traffic-policy';
+import { podsOfService } from '@weft/model/pods-of-service';
 import type { Mesh, MeshObject, Service, ServicePort } from '@weft/model/mesh';
 import type {
   CircuitBreakers,
@@ -12,6 +13,7 @@ import { remember } from '../memo.ts';
 import { outboundCluster } from '../names.ts';
 import { serviceIdentities } from '../service-identities.ts';
 import { isHttp } from '../service-port.ts';
+import { isTunnelled } from '../tunnelled.ts';
 import { outboundProtocol, protocolOptions } from './http-protocol.ts';
 import { outlierDetection } from './outlier-detection.ts';
 import { withProxyProtocol } from './proxy-protocol.ts';
@@ -52,15 +54,22 @@ export const outboundTargets = (
 export const outboundClusterOf = (mesh: Mesh, target: OutboundTarget, own: boolean): Cluster => {
   const { service, port, rule, name } = target;
   const identities = serviceIdentities(mesh, service);
-  const deps = [service, mesh.trustDomain, identities.join(), mesh.meshConfig.h2UpgradePolicy];
+  const tunnels = own && podsOfService(mesh, service).some(isTunnelled);
+  const deps = [service, mesh.trustDomain, identities.join(), mesh.meshConfig.h2UpgradePolicy, tunnels];
   // What is the same for all proxies is one object for all.
-  const differs = own && isHttp(port.protocol);
+  const differs = own && (tunnels || isHttp(port.protocol));
   return remember(rule ?? service, `cluster ${name}${differs ? ' of our own' : ''}`, deps, () =>
-    build(mesh, target, identities, differs),
+    build(mesh, target, identities, differs, tunnels),
   );
 };
 
-const build = (mesh: Mesh, target: OutboundTarget, identities: readonly string[], own: boolean): Cluster => {
+const build = (
+  mesh: Mesh,
+  target: OutboundTarget,
+  identities: readonly string[],
+  own: boolean,
+  tunnels: boolean,
+): Cluster => {
   const { service, port, subset, rule, name } = target;
   const policy = effectivePolicy(rule?.spec, subset, port.port);
   const protocol = isHttp(port.protocol)
@@ -85,7 +94,7 @@ const build = (mesh: Mesh, target: OutboundTarget, identities: readonly string[]
     ...(protocol !== null && protocolOptions(protocol, policy.connectionPool)),
     ...keepalive(policy.connectionPool),
     ...withProxyProtocol(
-      transportSecurity(mesh, target, policy.tls, identities, protocol, own),
+      transportSecurity(mesh, target, policy.tls, identities, protocol, own, tunnels),
       subset?.trafficPolicy?.proxyProtocol ?? rule?.spec.trafficPolicy?.proxyProtocol,
     ),
     metadata: {

@@ -1,9 +1,11 @@
 import type { ClientTLSSettings } from '@weft/model/kinds/traffic-policy';
 import type { Mesh } from '@weft/model/mesh';
-import type { Cluster } from '@weft/xds-api/gen/envoy/config/cluster/v3';
+import type { Cluster, Cluster_TransportSocketMatch } from '@weft/xds-api/gen/envoy/config/cluster/v3';
+import type { InternalUpstreamTransport } from '@weft/xds-api/gen/envoy/extensions/transport_sockets/internal_upstream/v3';
 import type { StringMatcher } from '@weft/xds-api/gen/envoy/type/matcher/v3';
 import { outboundSni } from '../names.ts';
 import { MESH_ALPN, meshClientTls, plaintext } from '../tls.ts';
+import { extension } from '../typed.ts';
 import type { HttpProtocol } from './http-protocol.ts';
 import type { OutboundTarget } from './outbound.ts';
 import { ownTls } from './own-tls.ts';
@@ -24,6 +26,8 @@ export const transportSecurity = (
   protocol: HttpProtocol | null,
   /** The proxy offers, of these, what the request at hand can be spoken in. */
   choosesAlpn: boolean,
+  /** Some endpoints take HBONE, and the proxy knows how to. */
+  tunnels: boolean,
 ): Security => {
   if (tls?.mode === 'DISABLE') return {};
   if (tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL')
@@ -36,6 +40,7 @@ export const transportSecurity = (
   }
   return {
     transportSocketMatches: [
+      ...(tunnels ? [throughTunnel(sni, peers(mesh, service.namespace, identities))] : []),
       {
         name: 'tlsMode-istio',
         match: { tlsMode: 'istio' },
@@ -45,6 +50,17 @@ export const transportSecurity = (
     ],
   };
 };
+
+/** The TLS of the tunnel; what goes inside is plaintext. The name by which Envoy says that a connection goes inside another. */
+const throughTunnel = (sni: string, names: readonly StringMatcher[]): Cluster_TransportSocketMatch => ({
+  name: 'hbone',
+  match: { tunnel: 'http' },
+  transportSocket: extension(
+    'envoy.transport_sockets.internal_upstream',
+    'envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport',
+    { transportSocket: meshClientTls(sni, names, ['h2']) } satisfies InternalUpstreamTransport,
+  ),
+});
 
 /**
  * What a sidecar offers: Istio's names first, by which the other side knows a sidecar and what it will speak, then those of

@@ -5,6 +5,7 @@ import type { ClusterLoadAssignment, LbEndpoint } from '@weft/xds-api/gen/envoy/
 import { remember } from '../memo.ts';
 import { CLUSTER_ID } from '../names.ts';
 import { targetPortOf } from '../service-port.ts';
+import { isTunnelled } from '../tunnelled.ts';
 
 /**
  * Where a cluster's requests can go now: pods that are ready and not ending, by locality. A cluster without any gets an
@@ -50,7 +51,9 @@ const endpoint = (pod: Pod, port: ServicePort): LbEndpoint[] => {
       loadBalancingWeight: 1,
       metadata: {
         filterMetadata: {
-          ...(hasSidecar(pod) && { 'envoy.transport_socket_match': { tlsMode: 'istio' } }),
+          ...(hasSidecar(pod) && {
+            'envoy.transport_socket_match': { tlsMode: 'istio', ...(isTunnelled(pod) && { tunnel: 'http' }) },
+          }),
           istio: { workload: workloadName(pod) },
         },
       },

@@ -6,18 +6,15 @@ import type { VirtualHost } from '@weft/xds-api/gen/envoy/config/route/v3';
 import { withoutLimits } from '../cluster/inbound.ts';
 import { remember } from '../memo.ts';
 import { listenerName } from '../names.ts';
+import { isTunnelled } from '../tunnelled.ts';
 import type { ProxyNode } from '../proxy-node.ts';
 import { meshServerTls } from '../tls.ts';
 import { tracingDeps } from '../tracing/collector.ts';
 import { httpConnectionManager } from './http-connection-manager.ts';
 import { tlsInspector } from './listener-filters.ts';
 
-/** Istio's label of workloads that take HBONE: https://istio.io/latest/docs/ambient/architecture/hbone/ */
-const TUNNEL_LABEL = 'networking.istio.io/tunnel';
-
 /** Our proxy alone: Envoy needs listeners and clusters of another make for it. */
-export const takesHbone = ({ pod, dataPlane }: ProxyNode): boolean =>
-  dataPlane === 'weft' && pod.labels[TUNNEL_LABEL] === 'http';
+export const takesHbone = ({ pod, dataPlane }: ProxyNode): boolean => dataPlane === 'weft' && isTunnelled(pod);
 
 const hboneCluster = (port: number): string => `hbone|${port}||`;
 
