@@ -64,7 +64,7 @@ const startEnvoy = async (t: Test, upstream: number): Promise<{ reads: number; w
   const envoy = spawn(envoyBinary() ?? 'envoy', args, { stdio: 'ignore' });
   const exited = new Promise((resolve) => envoy.once('exit', resolve));
   t.after(async () => {
-    envoy.kill('SIGTERM');
+    envoy.kill('SIGKILL');
     await exited;
     rmSync(dir, { recursive: true, force: true });
   });
