@@ -7,6 +7,8 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 
+const DEADLINE_MS = 30_000;
+
 /** A service without a .proto: bytes are UTF-8 text. */
 const echo = {
   say: {
@@ -38,11 +40,19 @@ export const startEcho = async (
   return { server, port: bound };
 };
 
-/** Who answers. Without a deadline: its timer would outlive the call, and keep the process. */
+/** Who answers. */
 export const call = (client: Client): Promise<string> =>
   new Promise((resolve, reject) => {
     const { path, requestSerialize, responseDeserialize } = echo.say;
     const metadata = new Metadata({ waitForReady: true });
     const done = (error: ServiceError | null, text?: string): void => (error ? reject(error) : resolve(text ?? ''));
-    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, 'hello', metadata, done);
+    client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      'hello',
+      metadata,
+      { deadline: Date.now() + DEADLINE_MS },
+      done,
+    );
   });

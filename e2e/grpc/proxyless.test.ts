@@ -7,7 +7,7 @@ import { needs } from '@weft/testkit/require';
 import { startEchoMesh, PORT } from './echo-mesh.ts';
 import { call } from './echo-servers.ts';
 
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 30_000;
 
 /** Which share of so many calls v2 answers. */
 const shareOfV2 = async (client: Client, calls: number): Promise<number> => {
