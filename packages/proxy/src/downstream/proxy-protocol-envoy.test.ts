@@ -97,7 +97,7 @@ it('Envoy understands our PROXY headers, and we understand its', { skip: needs('
     return /seen: (.*)\r/.exec(
       await client(reads)
         .send(header.toString('latin1') + request)
-        .end(),
+        .until(/\r\n\r\n/),
     )?.[1];
   };
   for (const version of [1, 2] as const) {
