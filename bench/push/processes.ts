@@ -184,7 +184,7 @@ export class Clients {
 
   /** Once so many are connected, nothing comes, and neither end is at work on something that is still to come. */
   async #quiet(subject: Subject, quietMs: number, atLeast = 0): Promise<void> {
-    const deadline = machineMs() + 120_000;
+    const deadline = machineMs() + 600_000;
     const spentMs = (): number => cpuMs(subject.pid) + cpuMs(this.#child.pid as number);
     let [count, since, spent] = [-1, machineMs(), spentMs()];
     while (machineMs() - since < quietMs) {
