@@ -40,8 +40,11 @@ export default {
     ),
     rule(
       'no-node-http-in-the-data-path',
-      'The data path is ours: node:http costs four times the CPU. Admin and the certificate client may.',
-      { path: '^packages/(proxy|wire)/', pathNot: `${test}|^packages/proxy/src/(admin|xds|control-plane-session)` },
+      'The data path is ours: node:http costs four times the CPU. Admin, the certificate client and health checks may.',
+      {
+        path: '^packages/(proxy|wire)/',
+        pathNot: `${test}|^packages/proxy/src/(admin|xds|health|control-plane-session)`,
+      },
       { path: '^(node:)?(http|http2|https)$' },
     ),
     rule(

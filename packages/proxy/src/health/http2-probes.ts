@@ -2,7 +2,7 @@ import { type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from 'node:
 import type { Socket } from 'node:net';
 import type { HttpProbe } from '@weft/traffic/health-check/health-check-config';
 import type { CheckResult } from '@weft/traffic/health-check/host-health';
-import { probeHeaders, resultOf } from './probes.ts';
+import { probeHeaders, resultOf } from './http-check.ts';
 
 type Finish = (result: CheckResult) => void;
 

@@ -1,14 +1,14 @@
 import { request } from 'node:http';
 import type { Socket } from 'node:net';
-import { type HttpProbe, inRange, type TcpProbe } from '@weft/traffic/health-check/health-check-config';
+import type { HttpProbe, TcpProbe } from '@weft/traffic/health-check/health-check-config';
 import type { CheckResult } from '@weft/traffic/health-check/host-health';
 import type { TlsStore } from '../context.ts';
 import type { Probe } from './health-checker.ts';
+import { probeHeaders, resultOf } from './http-check.ts';
 import { probeSocket } from './probe-socket.ts';
 
 /** Of an answer to a TCP check, at most so much is looked at. */
 const MAX_ANSWER_BYTES = 64 * 1024;
-const USER_AGENT = 'Envoy/HC';
 
 /** Asks hosts over connections with the TLS of the cluster. HTTP/2 is loaded with the first check that needs it. */
 export const probesOver =
@@ -44,20 +44,6 @@ export const probesOver =
       socket.destroy();
     };
   };
-
-/** What the status of an answer to an HTTP check means. */
-export const resultOf = (probe: HttpProbe, status: number): CheckResult => {
-  if (inRange(probe.expected, status)) return 'success';
-  return inRange(probe.retriable, status) ? 'retriable' : 'failure';
-};
-
-/** Headers as Envoy sends them, then those of the check. */
-export const probeHeaders = (probe: HttpProbe): Record<string, string[]> => {
-  const headers: Record<string, string[]> = { 'user-agent': [USER_AGENT] };
-  for (let i = 0; i < probe.headers.length; i += 2)
-    (headers[probe.headers[i] as string] ??= []).push(probe.headers[i + 1] as string);
-  return headers;
-};
 
 const askHttp = (socket: Socket, probe: HttpProbe, host: string, finish: (result: CheckResult) => void): void => {
   const { method, path } = probe;

@@ -51,7 +51,7 @@ export const connectUpstream = (
     tls === null
       ? connectPlain(host, events, header)
       : tunnelPort > 0
-        ? connectHbone(host, tls, tunnelPort, events)
+        ? connectHbone(host, tls, tunnelPort, events, connectUpstream)
         : connectTls(host, tls, session, events, alpn, header);
   let failure: Error | null = null;
   socket.on('error', (error) => {

@@ -9,22 +9,28 @@ import { Http2Session } from '@weft/wire/http2/session';
 import type { Http2Stream } from '@weft/wire/http2/stream';
 import type { ClientTls, Host } from '../context.ts';
 import { flushLater } from '../http2/flush-turn.ts';
-import { type ConnectionEvents, connectUpstream } from './connect.ts';
+import type { ConnectionEvents, connectUpstream } from './connect.ts';
 
 /** Whose bytes go in tunnels, by what their TLS is made with; a rotated certificate makes other sessions. */
 const sessions = new WeakMap<ClientTls, Map<string, HboneSession>>();
 
 /**
  * A connection to a host by HBONE: mutual TLS to the tunnel port of its address, HTTP/2, and in it a CONNECT to the host's
- * own port. Connections to the ports of one address share a session, which ends with the last of them.
+ * own port. Connections to the ports of one address share a session, which ends with the last of them. `connect` makes the connection that the tunnels are in.
  * https://istio.io/latest/docs/ambient/architecture/hbone/
  */
-export const connectHbone = (host: Host, tls: ClientTls, tunnelPort: number, events: ConnectionEvents): Socket => {
+export const connectHbone = (
+  host: Host,
+  tls: ClientTls,
+  tunnelPort: number,
+  events: ConnectionEvents,
+  connect: typeof connectUpstream,
+): Socket => {
   let byAddress = sessions.get(tls);
   if (byAddress === undefined) sessions.set(tls, (byAddress = new Map()));
   let session = byAddress.get(host.address);
   if (session === undefined || !session.takesMore) {
-    session = new HboneSession(host, tls, tunnelPort);
+    session = new HboneSession(host, tls, tunnelPort, connect);
     byAddress.set(host.address, session);
   }
   const socket = new HboneSocket(session, host, events);
@@ -42,10 +48,10 @@ class HboneSession implements ConnectionEvents, Http2SessionEvents {
   readonly #waiting: HboneSocket[] = [];
   #streams = 0;
 
-  constructor(host: Host, tls: ClientTls, port: number) {
+  constructor(host: Host, tls: ClientTls, port: number, connect: typeof connectUpstream) {
     const { address, lookup, config, pool } = host;
     const tunnel = { ...host, address, lookup, config, pool, port, tls: host.tls && { ...host.tls, tunnelPort: 0 } };
-    this.socket = connectUpstream(tunnel, tls, undefined, this, ['h2']);
+    this.socket = connect(tunnel, tls, undefined, this, ['h2']);
   }
 
   get takesMore(): boolean {
