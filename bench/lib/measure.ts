@@ -28,7 +28,7 @@ export interface Generator {
   atRate(rate: number, seconds: number): Promise<Load>;
 }
 
-export const http1 = (url: string, host: string): Generator => ({
+const http1 = (url: string, host: string): Generator => ({
   check: () => fetchThrough(url, host),
   saturate: (seconds) => saturate(url, host, seconds),
   atRate: (rate, seconds) => atRate(url, host, rate, 20, seconds),
