@@ -3,8 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunFile, RunFilePod } from '@weft/commands/up/run-file';
 import type { Shop } from '../shop.ts';
-import { expect, type TourCheck } from './check.ts';
-import { stream } from './live-change.ts';
+import { countBy, expect, show, type TourCheck } from './check.ts';
+import { type Answer, stream } from './live-change.ts';
 
 const BACK_MS = 30_000;
 /** Until a process has died, everybody has heard of it, and what it broke would have shown. */
@@ -75,11 +75,13 @@ const until = async (shop: Shop, holds: (run: RunFile) => boolean): Promise<numb
   }
 };
 
-const count = (answers: readonly { readonly status: number }[], mayFail: number): string => {
-  const failed = answers.filter((a) => a.status !== 200).length;
+const count = (answers: readonly Answer[], mayFail: number): string => {
+  const failed = answers.filter((a) => a.status !== 200);
   const allowed = Math.floor(mayFail * answers.length);
-  expect(failed <= allowed, `${failed} of ${answers.length} requests failed, allowed: ${allowed}`);
-  return `${failed} of ${answers.length} requests failed`;
+  const what = `${failed.length} of ${answers.length} requests failed`;
+  const how = show(countBy(failed, (a) => `${a.status} ${a.body.slice(0, 120)}`));
+  expect(failed.length <= allowed, `${what}, allowed: ${allowed}; ${how}`);
+  return what;
 };
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

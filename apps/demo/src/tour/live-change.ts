@@ -7,7 +7,7 @@ const LIMIT_MS = 1000;
 const CALLERS = 3;
 const BATCH = 4;
 
-interface Answer extends Result {
+export interface Answer extends Result {
   readonly version: string;
   /** When the answer had arrived, on the tour's clock. */
   readonly at: number;

@@ -69,8 +69,10 @@ describe('the supervisor', () => {
   });
   afterEach(() => rmSync(dir, { recursive: true }));
 
-  const supervisor = (mesh: ReturnType<typeof plan>['mesh']): Supervisor =>
-    new Supervisor(mesh, {
+  /** Names of the replicas when it last said that something changed. */
+  let told: string[] = [];
+  const supervisor = (mesh: ReturnType<typeof plan>['mesh']): Supervisor => {
+    const s: Supervisor = new Supervisor(mesh, {
       clock,
       random: () => 0.5,
       spawner,
@@ -89,8 +91,12 @@ describe('the supervisor', () => {
       },
       addresses: fakeAddresses(),
       onLine: () => {},
-      onChange: () => {},
+      onChange: () => {
+        told = s.replicas.map((r) => r.plan.pod);
+      },
     });
+    return s;
+  };
   const pods = (): { name: string; ready: string; ip: string; ends: boolean }[] =>
     (
       JSON.parse(readFileSync(join(dir, 'run/pods.json'), 'utf8')) as {
@@ -222,6 +228,7 @@ describe('the supervisor', () => {
       pods().map((p) => p.name),
       ['api-0', 'web-0', 'web-1'],
     );
+    assert.deepEqual(told, ['api-0', 'web-0', 'web-1']);
     assert.notEqual(spawner.find('web-0'), web0);
     await s.stop();
   });

@@ -8,8 +8,8 @@ import { type ProcessChange, SupervisedProcess } from '../process/supervised-pro
 import type { Addresses } from './addresses.ts';
 import { ownEnvironment, Replica, type ReplicaHost } from './replica.ts';
 
-/** Between telling the proxies that a replica ends and ending it: a change is live in under a second. */
-const DRAIN_MS = 500;
+/** Between telling the proxies that a replica ends and ending it: a change is live in under a second, also on a busy machine. */
+const DRAIN_MS = 1000;
 /** How long the pods file may lag behind, so that replicas which become ready together are written together. */
 const WRITE_DELAY_MS = 20;
 const CONTROL_PLANE_GRACE_MS = 3_000;
@@ -143,6 +143,7 @@ export class Supervisor {
     addresses.release(replica.address);
     for (const port of Object.values(replica.appPorts)) addresses.releaseAppPort(port);
     this.#writePods();
+    onChange({ process: replica.plan.pod, note: '', failed: false });
   }
 
   #changed(process: string, { state, note }: ProcessChange): void {
