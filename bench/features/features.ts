@@ -71,10 +71,7 @@ const rbac = (action: 'ALLOW' | 'DENY', prefix: string): HttpFilter =>
 const header = (key: string, value: string) => ({ header: { key, value } });
 
 /** Requests of all of them bring a request id and a trace context, so that `request id, trace headers` is what making them costs. */
-export const IDS = [
-  'x-request-id: 0123456789abcdef',
-  'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00',
-];
+const IDS = ['x-request-id: 0123456789abcdef', 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00'];
 
 export const features: readonly Feature[] = [
   { name: 'base', sent: IDS },

@@ -53,13 +53,7 @@ export const compileForward = (
       'requestMirrorPolicies',
     ],
     // Hash policies: no hashing balancer yet, so they choose nothing.
-    [
-      'flushTimeout',
-      'earlyDataPolicy',
-      'priority',
-      'hashPolicy',
-      'includeVhRateLimits',
-    ],
+    ['flushTimeout', 'earlyDataPolicy', 'priority', 'hashPolicy', 'includeVhRateLimits'],
   );
   const retry = json.retryPolicy ?? inherited.retry;
   const mirrors = json.requestMirrorPolicies?.length ? json.requestMirrorPolicies : inherited.mirrors;
