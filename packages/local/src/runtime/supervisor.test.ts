@@ -71,6 +71,8 @@ describe('the supervisor', () => {
 
   /** Names of the replicas when it last said that something changed. */
   let told: string[] = [];
+  /** How many there were each time it said that all is ready. */
+  let readyWith: number[] = [];
   const supervisor = (mesh: ReturnType<typeof plan>['mesh']): Supervisor => {
     const s: Supervisor = new Supervisor(mesh, {
       clock,
@@ -93,6 +95,7 @@ describe('the supervisor', () => {
       onLine: () => {},
       onChange: () => {
         told = s.replicas.map((r) => r.plan.pod);
+        if (s.ready) readyWith.push(told.length);
       },
     });
     return s;
@@ -209,6 +212,7 @@ describe('the supervisor', () => {
     const api1 = spawner.find('api-1');
     const web0 = spawner.find('web-0');
     const second = plan(deployment('web', 2, 'sh') + '---' + deployment('api', 1));
+    readyWith = [];
     const updated = s.update(second.mesh, second.replicas);
     await clock.advance(200);
     assert.deepEqual(
@@ -229,6 +233,10 @@ describe('the supervisor', () => {
       ['api-0', 'web-0', 'web-1'],
     );
     assert.deepEqual(told, ['api-0', 'web-0', 'web-1']);
+    assert.ok(
+      readyWith.every((n) => n === 3),
+      `called ready with ${readyWith.join()} of 3`,
+    );
     assert.notEqual(spawner.find('web-0'), web0);
     await s.stop();
   });

@@ -41,6 +41,8 @@ export class Supervisor {
   #mesh: Mesh;
   #life: Life = 'new';
   #controlPlaneSeen = false;
+  /** How many replicas the newest plan has. */
+  #wanted = 0;
   #writing = false;
   /** Plans are carried out one after the other. */
   #reconciling: Promise<void> = Promise.resolve();
@@ -73,11 +75,14 @@ export class Supervisor {
   }
 
   get ready(): boolean {
-    return this.#life === 'running' && this.controlPlane.ready && this.replicas.every((r) => r.ready);
+    const { replicas } = this;
+    const all = replicas.length === this.#wanted && replicas.every((r) => r.ready);
+    return this.#life === 'running' && this.controlPlane.ready && all;
   }
 
   async start(plans: ReadonlyMap<string, ReplicaPlan>): Promise<void> {
     this.#life = 'running';
+    this.#wanted = plans.size;
     for (const plan of plans.values()) await this.#add(plan);
     this.#writePods();
     this.controlPlane.start();
@@ -87,6 +92,7 @@ export class Supervisor {
   /** Starts, ends and replaces replicas so that they are as the new plan says. */
   update(mesh: Mesh, plans: ReadonlyMap<string, ReplicaPlan>): Promise<void> {
     this.#mesh = mesh;
+    this.#wanted = plans.size;
     const reconciled = this.#reconciling.then(() => this.#reconcile(plans));
     this.#reconciling = reconciled.catch(() => {});
     return reconciled;
