@@ -37,6 +37,12 @@ export const startEnvoy = async (options: {
     // Istio's: an access log is at most a second behind (Envoy's default is ten).
     '--file-flush-interval-msec',
     '1000',
+    // Istio's as well: a changed listener says at once to its connections that they end, not more and more often over
+    // ten minutes. https://www.envoyproxy.io/docs/envoy/latest/operations/cli#cmdoption-drain-strategy
+    '--drain-time-s',
+    '45',
+    '--drain-strategy',
+    'immediate',
   ];
   const child = spawn(options.binary, args, { stdio: ['ignore', 'inherit', 'inherit'] });
   const exited = new Promise<number>((resolve) => {
