@@ -34,7 +34,7 @@ export const freePort = async (): Promise<number> => {
 };
 
 export const until = async (what: string, holds: () => Promise<boolean>): Promise<void> => {
-  for (let i = 0; i < 1000; i++) {
+  for (let i = 0; i < 3000; i++) {
     if (await holds()) return;
     await systemClock.sleep(10);
   }
