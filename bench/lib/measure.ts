@@ -12,10 +12,7 @@ export interface Point {
   readonly loaded: Figures;
 }
 
-/**
- * At each rate before it is measured: after a change of load V8 compiles some functions anew, which takes the slowest
- * requests of the first two seconds from 3 to 6 ms.
- */
+/** At each rate before it is measured: V8 compiles some functions anew after a change of load. */
 const WARM_SECONDS = 3;
 
 const none = { cpuUsPerUnit: Number.NaN, rssMb: Number.NaN, pssMb: Number.NaN, p50Ms: Number.NaN, p99Ms: Number.NaN };
